@@ -40,9 +40,10 @@ func (e *InvalidError) Error() string {
 // Hints says what to do about it.
 func (e *InvalidError) Hints() []string { return e.Advice }
 
-// clip keeps an error to a line a person can read.
-func clip(text string) string {
-	const most = 120
+// clip keeps a value in an error to a line a person can read.
+func clip(text string) string { return clipTo(120, text) }
+
+func clipTo(most int, text string) string {
 	if len(text) <= most {
 		return text
 	}
@@ -190,14 +191,5 @@ func oneLine(text string) string {
 		}
 		return r
 	}, text)
-	return clip2(strings.Join(strings.Fields(clean), " "))
-}
-
-// clip2 bounds a sentence that a server wrote.
-func clip2(text string) string {
-	const most = 400
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return clipTo(400, strings.Join(strings.Fields(clean), " "))
 }
