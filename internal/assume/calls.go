@@ -65,7 +65,7 @@ func overrideLists(hop *profile.Hop, o Overrides) error {
 func setTag(tags []profile.Pair, tag profile.Pair) []profile.Pair {
 	out := make([]profile.Pair, 0, len(tags)+1)
 	for _, t := range tags {
-		if !strings.EqualFold(t.Key, tag.Key) || t.Value.Origin.Env == tag.Value.Origin.Env {
+		if !strings.EqualFold(t.Key, tag.Key) || t.Value.Origin.File == "--tag" {
 			out = append(out, t)
 		}
 	}

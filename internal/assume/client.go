@@ -1,0 +1,118 @@
+package assume
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
+)
+
+// maxAttempts is how often a call is tried when AWS throttles, fails inside,
+// or the connection breaks. Nothing else is ever tried again.
+const maxAttempts = 4
+
+// newHTTPClient trusts the CA bundle, if one is configured, and honours the
+// proxy variables as the SDK's own client does. parallel is how many calls
+// will be under way at once.
+func newHTTPClient(where Where, parallel int) (*awshttp.BuildableClient, error) {
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = max(parallel, 2)
+		t.MaxConnsPerHost = parallel
+	})
+	if where.CABundle == "" {
+		return client, nil
+	}
+	pem, err := os.ReadFile(where.CABundle)
+	if err != nil {
+		return nil, &InvalidError{Field: "ca_bundle", Value: where.CABundle, Why: describe(err)}
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, &InvalidError{Field: "ca_bundle", Value: where.CABundle, Why: "it holds no certificate in PEM form"}
+	}
+	return client.WithTransportOptions(func(t *http.Transport) {
+		if t.TLSClientConfig == nil {
+			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		t.TLSClientConfig.RootCAs = pool
+	}), nil
+}
+
+// describe gives the cause of a file error without repeating the path.
+func describe(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// newSTS makes the client that every hop of a plan shares.
+func newSTS(where Where, httpClient aws.HTTPClient) *sts.Client {
+	o := sts.Options{
+		Region:     where.Region,
+		HTTPClient: httpClient,
+		Retryer:    newRetryer(),
+	}
+	if where.Endpoint != "" {
+		o.BaseEndpoint = aws.String(where.Endpoint)
+	}
+	o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateDisabled
+	if where.FIPS {
+		o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled
+	}
+	if where.Dualstack {
+		o.EndpointOptions.UseDualStackEndpoint = aws.DualStackEndpointStateEnabled
+	}
+	if where.Global && where.Endpoint == "" {
+		o.EndpointResolverV2 = globalEndpoint{sts.NewDefaultEndpointResolverV2()}
+	}
+	return sts.New(o)
+}
+
+// newRetryer retries throttling, 5xx and broken connections: the SDK's standard
+// rules, which leave AccessDenied and ValidationError alone.
+func newRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = maxAttempts
+		o.MaxBackoff = 5 * time.Second
+	})
+}
+
+// globalEndpoint asks for sts.amazonaws.com where sts_regional_endpoints is
+// legacy. Source: AWS SDKs and tools reference, "AWS STS Regional endpoints".
+type globalEndpoint struct{ inner sts.EndpointResolverV2 }
+
+func (g globalEndpoint) ResolveEndpoint(ctx context.Context, p sts.EndpointParameters) (smithyendpoints.Endpoint, error) {
+	p.UseGlobalEndpoint = aws.Bool(true)
+	e, err := g.inner.ResolveEndpoint(ctx, p)
+	if err != nil {
+		return e, fmt.Errorf("finding the global STS endpoint: %w", err)
+	}
+	return e, nil
+}
+
+// signedBy gives a session's keys to one call.
+func signedBy(caller Session) func(*sts.Options) {
+	return func(o *sts.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{
+				AccessKeyID:     caller.AccessKeyID,
+				SecretAccessKey: caller.SecretAccessKey.Reveal(),
+				SessionToken:    caller.SessionToken.Reveal(),
+			}, nil
+		})
+	}
+}
+
+func unsigned(o *sts.Options) { o.Credentials = aws.AnonymousCredentials{} }

@@ -1,0 +1,165 @@
+package assume
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// roleStep is the plan's i-th AssumeRole.
+func (r *Runner) roleStep(plan Plan, i int, key Fingerprint) Step {
+	call := plan.Calls[i]
+	at := place{call: &call, hop: i + 1, hops: len(plan.Calls), mfa: call.MFASerial != "" || (i == 0 && plan.MFASession != nil)}
+	return Step{
+		Key: key, Kind: "role", Profile: call.Profile, RoleARN: call.Role.String(),
+		NeedsPerson: call.MFASerial != "" && call.MFAProcess == "" && !plan.MFACode.IsSet(),
+		Exchange: func(ctx context.Context, caller Session) (Session, error) {
+			in := call.input()
+			if call.MFASerial != "" {
+				code, err := r.code(ctx, plan.MFACode, call.MFAProcess, CodeQuestion{Profile: call.Profile, Serial: call.MFASerial, For: call.Role.String()})
+				if err != nil {
+					return Session{}, err
+				}
+				in.SerialNumber, in.TokenCode = aws.String(call.MFASerial), aws.String(code)
+			}
+			return r.assumeRole(ctx, in, caller, at)
+		},
+	}
+}
+
+func (r *Runner) assumeRole(ctx context.Context, in *sts.AssumeRoleInput, caller Session, at place) (Session, error) {
+	var out *sts.AssumeRoleOutput
+	err := within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
+		out, err = r.sts.AssumeRole(ctx, in, signedBy(caller))
+		return err
+	})
+	if err != nil {
+		return Session{}, at.explain(err)
+	}
+	r.noticeSkew(out.ResultMetadata)
+	return sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
+}
+
+// input writes the call as STS's parameters; what is not set is not sent, as
+// the AWS CLI does.
+func (c *Call) input() *sts.AssumeRoleInput {
+	in := &sts.AssumeRoleInput{
+		RoleArn:           aws.String(c.Role.String()),
+		RoleSessionName:   aws.String(c.SessionName),
+		ExternalId:        textOrNil(c.ExternalID),
+		SourceIdentity:    textOrNil(c.SourceIdentity),
+		Policy:            textOrNil(c.Policy),
+		PolicyArns:        c.policyTypes(),
+		DurationSeconds:   c.durationOrNil(),
+		TransitiveTagKeys: c.TransitiveTags,
+	}
+	for _, t := range c.Tags {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)})
+	}
+	return in
+}
+
+func (c *Call) policyTypes() []types.PolicyDescriptorType {
+	var out []types.PolicyDescriptorType
+	for _, arn := range c.PolicyARNs {
+		out = append(out, types.PolicyDescriptorType{Arn: aws.String(arn)})
+	}
+	return out
+}
+
+func (c *Call) durationOrNil() *int32 {
+	if c.Duration == 0 {
+		return nil
+	}
+	return aws.Int32(int32(c.Duration / time.Second))
+}
+
+func textOrNil(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// sessionOf checks STS's answer: a server that leaves a field out must not turn
+// into empty credentials.
+func sessionOf(c *types.Credentials, user *types.AssumedRoleUser, identity *string, at place) (Session, error) {
+	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" || aws.ToString(c.SessionToken) == "" || c.Expiration == nil {
+		return Session{}, at.broken("the answer has no complete credentials in it")
+	}
+	s := Session{
+		AccessKeyID:     *c.AccessKeyId,
+		SecretAccessKey: NewSecret(*c.SecretAccessKey),
+		SessionToken:    NewSecret(*c.SessionToken),
+		Expires:         c.Expiration.UTC(),
+		SourceIdentity:  aws.ToString(identity),
+	}
+	if user != nil {
+		s.ARN = aws.ToString(user.Arn)
+		s.AccountID = accountOf(s.ARN)
+	}
+	return s, nil
+}
+
+// mfaStep is the GetSessionToken call whose session carries MFA to many roles.
+func (r *Runner) mfaStep(plan Plan, key Fingerprint) Step {
+	m := *plan.MFASession
+	at := place{what: "sts:GetSessionToken", profile: m.Profile, mfa: true}
+	return Step{
+		Key: key, Kind: "mfa", Profile: m.Profile,
+		NeedsPerson: m.Process == "" && !plan.MFACode.IsSet(),
+		Exchange: func(ctx context.Context, caller Session) (Session, error) {
+			code, err := r.code(ctx, plan.MFACode, m.Process, CodeQuestion{Profile: m.Profile, Serial: m.Serial, For: "a session of " + m.Duration.String()})
+			if err != nil {
+				return Session{}, err
+			}
+			var out *sts.GetSessionTokenOutput
+			err = within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
+				out, err = r.sts.GetSessionToken(ctx, &sts.GetSessionTokenInput{
+					SerialNumber: &m.Serial, TokenCode: &code, DurationSeconds: aws.Int32(int32(m.Duration / time.Second)),
+				}, signedBy(caller))
+				return err
+			})
+			if err != nil {
+				return Session{}, at.explain(err)
+			}
+			r.noticeSkew(out.ResultMetadata)
+			s, err := sessionOf(out.Credentials, nil, nil, at)
+			s.AccountID, s.ARN = caller.AccountID, caller.ARN
+			return s, err
+		},
+	}
+}
+
+// Identity is GetCallerIdentity's answer.
+type Identity struct{ Account, ARN, UserID string }
+
+// WhoAmI asks STS whose credentials these are. It needs no permission.
+func (r *Runner) WhoAmI(ctx context.Context, s Session) (Identity, error) {
+	var out *sts.GetCallerIdentityOutput
+	err := within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
+		out, err = r.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, signedBy(s))
+		return err
+	})
+	if err != nil {
+		return Identity{}, place{what: "sts:GetCallerIdentity"}.explain(err)
+	}
+	r.noticeSkew(out.ResultMetadata)
+	return Identity{aws.ToString(out.Account), aws.ToString(out.Arn), aws.ToString(out.UserId)}, nil
+}
+
+// noticeSkew reports a clock that is off by as much as would have failed the
+// call: the SDK has corrected it once by then.
+func (r *Runner) noticeSkew(metadata middleware.Metadata) {
+	if skew, ok := skewOf(metadata); ok && skew.Abs() > skewWorthTelling {
+		way := "behind"
+		if skew < 0 {
+			way = "ahead of"
+		}
+		r.deps.Notice("this machine's clock is " + skew.Abs().Round(time.Second).String() + " " + way + " AWS's; the call was signed with AWS's time")
+	}
+}

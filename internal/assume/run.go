@@ -1,0 +1,157 @@
+package assume
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// Deps is what a run needs from outside: the person, the environment, the
+// clock, and (optionally) a store of sessions.
+type Deps struct {
+	// Getenv reads the environment, for sources that live in it.
+	Getenv func(name string) string
+	// Environ is the environment of a credential_process or mfa_process; nil
+	// means this process's own.
+	Environ []string
+	// Home is the user's home folder, where the AWS CLI keeps its token caches.
+	Home string
+	// AskCode asks a person for an MFA code on the terminal. It fails with a
+	// *PersonError where there is none.
+	AskCode func(ctx context.Context, q CodeQuestion) (string, error)
+	// Notice tells a person something that is not an error, in one line.
+	Notice func(text string)
+	// Keep puts a step behind a store of sessions; nil keeps nothing.
+	Keep func(prev Provider, step Step) Provider
+	// Timeout bounds each step's network and lock time, not the time a person takes.
+	// Zero means a minute.
+	Timeout time.Duration
+	// Parallel is how many calls may be under way at once; zero means one run.
+	Parallel int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// CodeQuestion is what a person is told when a code is asked for.
+type CodeQuestion struct {
+	Profile string
+	Serial  string
+	For     string // the role's ARN, or the session it is for
+}
+
+// Step is one exchange of a caller's session for the next.
+type Step struct {
+	Key         Fingerprint
+	Kind        string // "role", "mfa", "web identity" or "source"
+	Profile     string
+	RoleARN     string // empty for an MFA session
+	NeedsPerson bool
+	// Exchange makes the call, with the caller's session in hand.
+	Exchange func(ctx context.Context, caller Session) (Session, error)
+}
+
+// Run walks the plan and returns the session of its last hop.
+func Run(ctx context.Context, plan Plan, deps Deps) (Session, error) {
+	r, err := NewRunner(plan.Where, deps)
+	if err != nil {
+		return Session{}, err
+	}
+	p, err := r.Provider(plan)
+	if err != nil {
+		return Session{}, err
+	}
+	return p.Credentials(ctx)
+}
+
+// Runner runs plans that are called at the same place, over one set of
+// connections. It is safe for use by many goroutines.
+type Runner struct {
+	deps Deps
+	sts  *sts.Client
+	http httpClient
+}
+
+// httpClient is what both the SDK and our own requests need.
+type httpClient interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// NewRunner makes a runner. It reads the CA bundle and opens no connection.
+func NewRunner(where Where, deps Deps) (*Runner, error) {
+	client, err := newHTTPClient(where, deps.Parallel)
+	if err != nil {
+		return nil, err
+	}
+	if deps.Timeout <= 0 {
+		deps.Timeout = time.Minute
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	if deps.Notice == nil {
+		deps.Notice = func(string) {}
+	}
+	return &Runner{deps: deps, http: client, sts: newSTS(where, client)}, nil
+}
+
+// Provider strings the plan's source and steps together. Nothing is called
+// until its Credentials is.
+func (r *Runner) Provider(plan Plan) (Provider, error) {
+	if err := r.checkEnvironment(plan); err != nil {
+		return nil, err
+	}
+	steps := r.steps(plan)
+	p := r.source(plan)
+	for _, step := range steps {
+		p = r.keep(p, step)
+	}
+	return p, nil
+}
+
+func (r *Runner) keep(prev Provider, step Step) Provider {
+	if r.deps.Keep != nil {
+		return r.deps.Keep(prev, step)
+	}
+	return ProviderFunc(func(ctx context.Context) (Session, error) {
+		caller, err := prev.Credentials(ctx)
+		if err != nil {
+			return Session{}, err
+		}
+		return step.Exchange(ctx, caller)
+	})
+}
+
+// Keys are the fingerprints of the plan's steps, the last one that of the
+// session it ends in; a plan without steps has its source's.
+func (r *Runner) Keys(plan Plan) []Fingerprint {
+	steps := r.steps(plan)
+	keys := make([]Fingerprint, 0, len(steps)+1)
+	for _, step := range steps {
+		keys = append(keys, step.Key)
+	}
+	if len(keys) == 0 {
+		keys = append(keys, r.sourceKey(plan))
+	}
+	return keys
+}
+
+// steps lists the exchanges of a plan in order, each keyed by all before it.
+func (r *Runner) steps(plan Plan) []Step {
+	var steps []Step
+	key := r.sourceKey(plan)
+	if plan.Exchange != nil {
+		key = plan.Exchange.fingerprint(key, "web identity", plan.Where)
+		steps = append(steps, r.webIdentityStep(plan, key))
+	}
+	if plan.MFASession != nil {
+		key = plan.MFASession.fingerprint(key, plan.Where)
+		steps = append(steps, r.mfaStep(plan, key))
+	}
+	for i := range plan.Calls {
+		key = plan.Calls[i].fingerprint(key, "role", plan.Where)
+		steps = append(steps, r.roleStep(plan, i, key))
+	}
+	return steps
+}
