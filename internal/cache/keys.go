@@ -1,0 +1,31 @@
+package cache
+
+import (
+	"crypto/rand"
+	"errors"
+
+	"crossrole/internal/cache/sealed"
+)
+
+// keySource is where a system keeps our key. It holds one small key and never a session: system stores have size caps
+// and ask the person again and again.
+type keySource interface {
+	protection() sealed.Protection
+	// find returns the key, or why there is none.
+	find() (*sealed.Key, error)
+	// make makes the key, in place of one that can't be used. The caller holds the lock of key making.
+	make() (*sealed.Key, error)
+}
+
+// noKeys is a system that keeps no keys for us.
+type noKeys struct{}
+
+func (noKeys) protection() sealed.Protection { return sealed.Plain }
+func (noKeys) find() (*sealed.Key, error)    { return nil, errors.ErrUnsupported }
+func (noKeys) make() (*sealed.Key, error)    { return nil, errors.ErrUnsupported }
+
+func newKey() *sealed.Key {
+	var key sealed.Key
+	_, _ = rand.Read(key[:]) // never fails: it ends the process rather than give bad bytes
+	return &key
+}

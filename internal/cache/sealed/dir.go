@@ -1,0 +1,64 @@
+package sealed
+
+import (
+	"errors"
+	"path/filepath"
+	"runtime"
+)
+
+// Suffix ends the name of every entry's file.
+const Suffix = ".entry"
+
+// KernelKeyName is the description of our key in the user's keyring of the Linux kernel.
+const KernelKeyName = "crossrole:cache:1"
+
+// ErrNoHome means that nothing says where the cache is: neither CROSSROLE_CACHE_DIR, nor XDG_CACHE_HOME, nor a home.
+var ErrNoHome = errors.New("no home folder to keep a cache in")
+
+// Root is the folder of the cache: CROSSROLE_CACHE_DIR, or crossrole below the user's cache folder (XDG_CACHE_HOME
+// where it is absolute, as its specification asks; else the one that the system has for it).
+func Root(getenv func(string) string) (string, error) {
+	if dir := getenv("CROSSROLE_CACHE_DIR"); dir != "" {
+		return dir, nil
+	}
+	if dir := getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "crossrole"), nil
+	}
+	if dir := getenv("LocalAppData"); runtime.GOOS == "windows" && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "crossrole", "cache"), nil
+	}
+	home := getenv("HOME")
+	if !filepath.IsAbs(home) {
+		return "", ErrNoHome
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Caches", "crossrole"), nil
+	}
+	return filepath.Join(home, ".cache", "crossrole"), nil
+}
+
+// UnsafeError refuses a folder or file that others could have made, or can read or change.
+type UnsafeError struct {
+	Path string
+	What string // what is wrong with it, as in "is owned by user 1001"
+}
+
+// Error says which path is refused and why.
+func (e *UnsafeError) Error() string { return "refusing " + quote(e.Path) + ": it " + e.What }
+
+// quote makes a path safe for a terminal; strconv.Quote is not worth its tables here.
+func quote(s string) string {
+	b := []byte{'"'}
+	for i := range len(s) {
+		const hex = "0123456789abcdef"
+		switch c := s[i]; {
+		case c < ' ' || c >= 0x7f:
+			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(append(b, '"'))
+}
