@@ -33,12 +33,8 @@ func (r *Runner) processProvider(s profile.Source) aws.CredentialsProvider {
 	command := s.Properties["credential_process"].Text
 	return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
 		cmd := r.shell(ctx, command)
-		env := cmd.Env
-		if env == nil {
-			env = os.Environ()
-		}
 		chain := strings.TrimPrefix(r.deps.Getenv(chainVariable)+","+digest(s.Profile)[:16], ",")
-		cmd.Env = append(env[:len(env):len(env)], chainVariable+"="+chain)
+		cmd.Env = append(cmd.Environ(), chainVariable+"="+chain)
 		return cmd, nil
 	}), func(o *processcreds.Options) { o.Timeout = r.deps.Timeout })
 }
