@@ -21,6 +21,7 @@ import (
 var rooms = map[string][]string{
 	"assume":     {"profile"},
 	"cache":      {},
+	"console":    {}, // handles secrets in addresses: see its package comment
 	"credserver": {},
 	"localsts":   {"policy"},
 	"output":     {"assume", "profile"},
