@@ -51,7 +51,7 @@ func TestSignIn(t *testing.T) {
 	if err := json.Unmarshal([]byte(q.Get("Session")), &sent); err != nil {
 		t.Fatal(err)
 	}
-	if f.asked[0].Method != "GET" || f.asked[0].URL.Path != "/federation" || q.Get("Action") != "getSigninToken" || q.Get("SessionDuration") != "7200" {
+	if f.asked[0].Method != http.MethodGet || f.asked[0].URL.Path != "/federation" || q.Get("Action") != "getSigninToken" || q.Get("SessionDuration") != "7200" {
 		t.Errorf("asked %s %s, %v", f.asked[0].Method, f.asked[0].URL.Path, q)
 	}
 	if sent["sessionId"] != "ASIAEXAMPLE" || sent["sessionKey"] != canary || sent["sessionToken"] != canary+"token&more" || len(sent) != 3 {
@@ -135,15 +135,18 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 func TestErrorsHoldNoSecret(t *testing.T) {
 	other := newFederation(t)
 	for name, reply := range map[string]func(http.ResponseWriter){
-		"refused":         func(w http.ResponseWriter) { http.Error(w, canary, 400) },
-		"server error":    func(w http.ResponseWriter) { w.WriteHeader(503) },
-		"not JSON":        func(w http.ResponseWriter) { io.WriteString(w, "<html>CANARY") },
-		"no token":        func(w http.ResponseWriter) { io.WriteString(w, `{"Other":"CANARY"}`) },
-		"wrong type":      func(w http.ResponseWriter) { io.WriteString(w, `{"SigninToken":["CANARY"]}`) },
-		"endless":         func(w http.ResponseWriter) { io.WriteString(w, `{"SigninToken":"`+strings.Repeat("CANARY", 20000)) },
-		"redirect":        func(w http.ResponseWriter) { w.Header().Set("Location", other.URL); w.WriteHeader(302) },
-		"redirect, keeps": func(w http.ResponseWriter) { w.Header().Set("Location", other.URL); w.WriteHeader(307) },
-		"broken":          func(w http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"refused":      func(w http.ResponseWriter) { http.Error(w, canary, http.StatusBadRequest) },
+		"server error": func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"not JSON":     func(w http.ResponseWriter) { io.WriteString(w, "<html>CANARY") },
+		"no token":     func(w http.ResponseWriter) { io.WriteString(w, `{"Other":"CANARY"}`) },
+		"wrong type":   func(w http.ResponseWriter) { io.WriteString(w, `{"SigninToken":["CANARY"]}`) },
+		"endless":      func(w http.ResponseWriter) { io.WriteString(w, `{"SigninToken":"`+strings.Repeat("CANARY", 20000)) },
+		"redirect":     func(w http.ResponseWriter) { w.Header().Set("Location", other.URL); w.WriteHeader(http.StatusFound) },
+		"redirect, keeps": func(w http.ResponseWriter) {
+			w.Header().Set("Location", other.URL)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		},
+		"broken": func(w http.ResponseWriter) { panic(http.ErrAbortHandler) },
 	} {
 		f := newFederation(t)
 		f.reply = reply
@@ -166,7 +169,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 	var status *StatusError
 	f := newFederation(t)
-	f.reply = func(w http.ResponseWriter) { w.WriteHeader(400) }
+	f.reply = func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) }
 	if _, err := (SignIn{Endpoint: f.URL}).URL(t.Context(), f.Client(), session); !errors.As(err, &status) || status.Status != 400 {
 		t.Errorf("status error: %v", err)
 	}

@@ -111,8 +111,8 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("serve credentials: profile name %q can't be a path", name)
 		}
 		s.sources[name] = &source{
-			name: name, provider: p, base: ctx, pending: s.pending,
-			timeout: c.RefreshTimeout, now: c.Now, log: c.Log,
+			name: name, provider: p, pending: s.pending, now: c.Now, log: c.Log,
+			limit: func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, c.RefreshTimeout) },
 		}
 	}
 	return s, nil

@@ -26,9 +26,8 @@ const (
 type source struct {
 	name     string
 	provider Provider
-	base     context.Context // ends with the server
+	limit    func() (context.Context, context.CancelFunc) // of one call; ends with the server
 	pending  *sync.WaitGroup
-	timeout  time.Duration
 	now      func() time.Time
 	log      *slog.Logger
 
@@ -87,7 +86,7 @@ func (s *source) start(atLeast time.Duration) {
 	s.pending.Add(1)
 	go func() {
 		defer s.pending.Done()
-		ctx, cancel := context.WithTimeout(s.base, s.timeout)
+		ctx, cancel := s.limit()
 		defer cancel()
 		c.creds, c.err = s.ask(ctx, atLeast)
 		s.finish(c)

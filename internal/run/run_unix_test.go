@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	if mode == "" {
 		os.Exit(m.Run())
 	}
-	os.Unsetenv("RUN_TEST_MODE")
+	_ = os.Unsetenv("RUN_TEST_MODE")
 	os.Exit(helper(mode, os.Args[1:]))
 }
 
@@ -201,13 +201,13 @@ func TestTheChildHasOnlyTheGivenEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	path, err := Find("env", os.Getenv("PATH"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = Supervise(t.Context(), Command{Path: path, Args: []string{"env"}}, Streams{Out: w}, 0)
-	w.Close()
+	_ = w.Close()
 	if out, _ := io.ReadAll(r); err != nil || len(out) > 0 {
 		t.Errorf("environment %q, %v", out, err)
 	}
@@ -332,7 +332,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 			}
 		}
 	}()
-	t.Cleanup(func() { _ = cmd.Process.Kill(); f.Close(); <-copied })
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = f.Close(); <-copied })
 	return term
 }
 
