@@ -47,6 +47,9 @@ type Profile struct {
 	Sections   []Origin                    // every header that defines it
 	Properties map[string]Value            // lower-cased key to value
 	Nested     map[string]map[string]Value // the indented lines under an empty value
+
+	keysInCredentials bool    // the static keys are the credentials file's
+	unused            []Value // key names and places of static keys that the other file's replace
 }
 
 // Get returns the property, or an unset Value.

@@ -1,0 +1,160 @@
+package profile
+
+import "bytes"
+
+// index knows every header of both files by its name.
+type index struct {
+	byName map[indexKey][]int
+	broken map[indexKey]int
+	names  []string // profiles in file order, those of the config file first
+	seen   map[string]bool
+	lines  map[*document][]int    // line of each header
+	heads  map[*document][]header // each header
+}
+
+type indexKey struct {
+	doc  *document
+	kind sectionKind
+	name string
+}
+
+// indexed builds the index once.
+func (s *Set) indexed() *index {
+	if s.index == nil {
+		n := len(s.config.starts) + len(s.credentials.starts)
+		s.index = &index{
+			byName: make(map[indexKey][]int, n), broken: map[indexKey]int{},
+			names: make([]string, 0, n), seen: make(map[string]bool, n),
+			lines: map[*document][]int{}, heads: map[*document][]header{},
+		}
+		s.index.add(s.config)
+		s.index.add(s.credentials)
+	}
+	return s.index
+}
+
+func (ix *index) add(d *document) {
+	heads, numbers := make([]header, len(d.starts)), make([]int, len(d.starts))
+	line, from := 1, 0
+	for i, start := range d.starts {
+		line += bytes.Count(d.data[from:start], []byte{'\n'})
+		from = start
+		heads[i], numbers[i] = d.headerAt(start), line
+		ix.addHeader(d, i, heads[i])
+	}
+	ix.heads[d], ix.lines[d] = heads, numbers
+}
+
+func (ix *index) addHeader(d *document, number int, h header) {
+	switch h.kind {
+	case kindNone, kindInherited:
+		return
+	case kindBroken:
+		if h, ok := meantHeader(h.text, d.kind); ok {
+			ix.broken[indexKey{d, h.kind, h.name}] = number
+		}
+		return
+	case kindProfile, kindBareDefault:
+		if !ix.seen[h.name] {
+			ix.seen[h.name] = true
+			ix.names = append(ix.names, h.name)
+		}
+	}
+	key := indexKey{d, h.kind, h.name}
+	ix.byName[key] = append(ix.byName[key], number)
+}
+
+func (ix *index) find(d *document, kind sectionKind, name string) (numbers []int, broken int) {
+	key := indexKey{d, kind, name}
+	broken, ok := ix.broken[key]
+	if !ok {
+		broken = -1
+	}
+	return ix.byName[key], broken
+}
+
+func (s *Set) lineOf(d *document, number int) int {
+	if s.index != nil {
+		return s.index.lines[d][number]
+	}
+	return d.lineAt(d.starts[number])
+}
+
+// Names lists the profiles of both files in file order, those of the config
+// file first.
+func (s *Set) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.indexed().names...)
+}
+
+// Match lists the names that fit the pattern, in file order: * stands for any
+// text, ? for one character, and a pattern without either is the name itself.
+func (s *Set) Match(pattern string) []string {
+	var out []string
+	for _, name := range s.Names() {
+		if MatchName(pattern, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// MatchName tells whether a pattern of Match fits a name.
+func MatchName(pattern, name string) bool {
+	p, n := []rune(pattern), []rune(name)
+	star, mark := -1, 0
+	i, j := 0, 0
+	for j < len(n) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}
+
+// Preload reads every profile at once, which is quicker than one by one when
+// all of them are wanted.
+func (s *Set) Preload() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.indexed()
+	for _, d := range []*document{s.config, s.credentials} {
+		s.preload(d)
+	}
+}
+
+func (s *Set) preload(d *document) {
+	var todo []*section
+	var entries [][]entry
+	for i := range d.starts {
+		ref := sectionRef{d, i}
+		if s.sections[ref] != nil {
+			continue
+		}
+		sec := d.read(i, s.lineOf(d, i))
+		s.sections[ref] = sec
+		if sec.err == nil {
+			todo, entries = append(todo, sec), append(entries, sec.entries)
+		}
+	}
+	values, err := parseSections(entries)
+	for i, sec := range todo {
+		if sec.err = err; err == nil {
+			sec.values = values[i]
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package profile
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// maxNear is how many similar names an error offers.
+const maxNear = 3
+
+// unknown makes the error for a name that nobody defines.
+func (s *Set) unknown(name string) error {
+	e := &UnknownProfileError{Name: name, Near: near(name, s.indexed().names)}
+	for _, path := range []string{s.files.Config, s.files.Credentials} {
+		if path != "" {
+			e.Files = append(e.Files, path)
+		}
+	}
+	for _, d := range []*document{s.config, s.credentials} {
+		if e.AlmostReason == "" {
+			e.Almost, e.AlmostReason = s.almost(d, name)
+		}
+	}
+	return e
+}
+
+// almost finds a header that was meant to define the profile.
+func (s *Set) almost(d *document, name string) (Origin, string) {
+	ix := s.indexed()
+	for i, h := range ix.heads[d] {
+		if h.kind != kindNone && h.kind != kindBroken {
+			continue
+		}
+		_, rest := cutWord(h.text)
+		if h.text == name || rest == name {
+			return d.origin(ix.lines[d][i]), "[" + printable(h.text) + "]: " + h.reason
+		}
+	}
+	return Origin{}, ""
+}
+
+// referredFrom adds to the error who named the unknown profile.
+func referredFrom(err error, p *Profile, from Value) error {
+	e, ok := errors.AsType[*UnknownProfileError](err)
+	if !ok {
+		return err
+	}
+	named := *e
+	named.Where = from.Origin
+	if p != nil {
+		named.From = p.Name
+	}
+	return &named
+}
+
+// near gives the names that are the fewest edits away.
+func near(name string, names []string) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	limit := max(2, len(name)/3)
+	var found []candidate
+	for _, n := range names {
+		if d := nameDistance(name, n, limit); d <= limit {
+			found = append(found, candidate{n, d})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })
+	var out []string
+	for _, c := range found[:min(maxNear, len(found))] {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// nameDistance counts the edits between two names, case aside. A name that
+// contains the other one is near as well.
+func nameDistance(a, b string, limit int) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	if len(a) >= 3 && strings.Contains(b, a) || len(b) >= 3 && strings.Contains(a, b) {
+		return min(limit, abs(len(a)-len(b)))
+	}
+	if abs(len(a)-len(b)) > limit || max(len(a), len(b)) > 200 {
+		return limit + 1
+	}
+	return editDistance([]rune(a), []rune(b))
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// editDistance is the optimal string alignment distance: insert, delete,
+// replace, or swap two neighbours.
+func editDistance(a, b []rune) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

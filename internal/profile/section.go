@@ -1,0 +1,131 @@
+package profile
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// entry is one property of a section as its lines say it.
+type entry struct {
+	key    string // lower-cased
+	value  string // its lines joined with \n; of a nested block, without a first line
+	nested []nestedEntry
+	line   int // 1-based
+	// start and end are offsets in the file: the property's own line and those
+	// that continue it, line ends included.
+	start, end int
+	valid      bool // false: the name is none, so the property is dropped
+	commented  bool // a comment was cut off the value
+}
+
+type nestedEntry struct {
+	key, value string
+	line       int
+}
+
+// lines walks the lines of a part of a file.
+type lines struct {
+	rest   string
+	offset int // of the current line
+	next   int // of the line after it
+	line   int // 1-based number of the current line
+}
+
+func (l *lines) scan() (string, bool) {
+	if l.rest == "" {
+		return "", false
+	}
+	l.offset = l.next
+	text := l.rest
+	if n := strings.IndexByte(text, '\n'); n >= 0 {
+		text = text[:n]
+		l.rest = l.rest[n+1:]
+		l.next += n + 1
+	} else {
+		l.rest = ""
+		l.next += len(text)
+	}
+	l.line++
+	return strings.TrimSuffix(text, "\r"), true
+}
+
+// reader turns the lines of one section into entries.
+type reader struct {
+	entries []entry
+	indent  indentation
+	fail    func(line int, problem string) error
+}
+
+// readBody reads the body of a section; line is the number of the line
+// before it. Errors come from fail.
+func readBody(body string, offset, line int, fail func(line int, problem string) error) ([]entry, error) {
+	r := reader{fail: fail}
+	l := lines{rest: body, next: offset, line: line}
+	for {
+		text, ok := l.scan()
+		if !ok {
+			return r.entries, nil
+		}
+		if err := r.line(text, l.line, l.offset, l.next); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *reader) line(text string, line, start, end int) error {
+	if strings.IndexByte(text, '\r') >= 0 {
+		return r.fail(line, "a carriage return stands in the middle of a line")
+	}
+	trimmed := trim(text)
+	if trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';' {
+		return nil
+	}
+	if !utf8.ValidString(text) {
+		return r.fail(line, "the line is not UTF-8")
+	}
+	if r.indent.continues(indentOf(text)) {
+		return r.continued(trimmed, line, end)
+	}
+	return r.property(trimmed, line, start, end)
+}
+
+func (r *reader) property(text string, line, start, end int) error {
+	text, commented := cutComment(text)
+	name, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return r.fail(line, "expected a property, name = value")
+	}
+	key := strings.ToLower(trim(name))
+	if key == "" {
+		return r.fail(line, "the property has no name")
+	}
+	if before, _, colon := strings.Cut(key, ":"); colon && known(trim(before)) {
+		return r.fail(line, "the AWS CLI takes the colon after "+trim(before)+" for the delimiter: write "+trim(before)+" = value")
+	}
+	r.entries = append(r.entries, entry{
+		key: key, value: trim(value), line: line, start: start, end: end,
+		valid: validKey(key), commented: commented,
+	})
+	return nil
+}
+
+func (r *reader) continued(text string, line, end int) error {
+	e := &r.entries[len(r.entries)-1]
+	e.end = end
+	if e.value != "" && e.nested == nil {
+		e.value += "\n" + text
+		return nil
+	}
+	name, value, ok := strings.Cut(text, "=")
+	switch {
+	case !e.valid:
+		return nil
+	case !ok:
+		return r.fail(line, "expected a nested property, name = value")
+	case trim(name) == "":
+		return r.fail(line, "the nested property has no name")
+	}
+	e.value += "\n" + text
+	e.nested = append(e.nested, nestedEntry{key: trim(name), value: trim(value), line: line})
+	return nil
+}
