@@ -44,9 +44,11 @@ func (r *Runner) webIdentityStep(plan Plan, key Fingerprint) Step {
 				}, unsigned)
 				return err
 			})
+			r.logCall(at, err)
 			if err != nil {
 				return Session{}, at.explain(err)
 			}
+			r.noticeSkew(out.ResultMetadata)
 			return sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
 		},
 	}

@@ -37,6 +37,7 @@ func (r *Runner) assumeRole(ctx context.Context, in *sts.AssumeRoleInput, caller
 		out, err = r.sts.AssumeRole(ctx, in, signedBy(caller))
 		return err
 	})
+	r.logCall(at, err)
 	if err != nil {
 		return Session{}, at.explain(err)
 	}
@@ -124,6 +125,7 @@ func (r *Runner) mfaStep(plan Plan, key Fingerprint) Step {
 				}, signedBy(caller))
 				return err
 			})
+			r.logCall(at, err)
 			if err != nil {
 				return Session{}, at.explain(err)
 			}
@@ -162,4 +164,17 @@ func (r *Runner) noticeSkew(metadata middleware.Metadata) {
 		}
 		r.deps.Notice("this machine's clock is " + skew.Abs().Round(time.Second).String() + " " + way + " AWS's; the call was signed with AWS's time")
 	}
+}
+
+// logCall tells --debug of a call and its outcome.
+func (r *Runner) logCall(at place, err error) {
+	role := ""
+	if at.call != nil {
+		role = at.call.Role.String()
+	}
+	if err != nil {
+		r.deps.Log.Debug("call failed", "action", at.action(), "role", role, "request_id", requestID(err))
+		return
+	}
+	r.deps.Log.Debug("call", "action", at.action(), "role", role)
 }

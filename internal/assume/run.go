@@ -2,6 +2,7 @@ package assume
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -14,15 +15,15 @@ type Deps struct {
 	// Getenv reads the environment, for sources that live in it.
 	Getenv func(name string) string
 	// Environ is the environment of a credential_process or mfa_process; nil
-	// means this process's own.
+	// leaves it this process's own.
 	Environ []string
-	// Home is the user's home folder, where the AWS CLI keeps its token caches.
-	Home string
 	// AskCode asks a person for an MFA code on the terminal. It fails with a
 	// *PersonError where there is none.
 	AskCode func(ctx context.Context, q CodeQuestion) (string, error)
 	// Notice tells a person something that is not an error, in one line.
 	Notice func(text string)
+	// Log hears of every call, for --debug; nil hears nothing.
+	Log *slog.Logger
 	// Keep puts a step behind a store of sessions; nil keeps nothing.
 	Keep func(prev Provider, step Step) Provider
 	// Timeout bounds each step's network and lock time, not the time a person takes.
@@ -92,6 +93,9 @@ func NewRunner(where Where, deps Deps) (*Runner, error) {
 	}
 	if deps.Notice == nil {
 		deps.Notice = func(string) {}
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Runner{deps: deps, http: client, sts: newSTS(where, client)}, nil
 }
