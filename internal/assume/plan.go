@@ -92,6 +92,10 @@ type Overrides struct {
 // NewPlan makes the plan of a chain. Errors are *InvalidError: the first value
 // that STS would refuse, with its origin.
 func NewPlan(chain profile.Chain, o Overrides) (Plan, error) {
+	if chain.Source.Kind == "" {
+		return Plan{}, &InvalidError{Profile: chain.Name, Field: "credentials", Why: "the profile has neither a role nor credentials",
+			Advice: []string{"give it role_arn and source_profile, or keys; `crossrole list` shows the profiles there are"}}
+	}
 	hops, err := hopsOf(chain, o)
 	if err != nil {
 		return Plan{}, err

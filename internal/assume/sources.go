@@ -66,6 +66,9 @@ func staticSession(s profile.Source) (Session, error) {
 		SessionToken:    NewSecret(s.Properties["aws_session_token"].Text),
 		AccountID:       s.Properties["aws_account_id"].Text,
 	}
+	if old := s.Properties["aws_security_token"].Text; old != "" { // the AWS CLI prefers the older name
+		out.SessionToken = NewSecret(old)
+	}
 	if text := s.Properties["x_security_token_expires"].Text; text != "" && out.SessionToken.IsSet() {
 		out.Expires = parseExpiry(text)
 	}

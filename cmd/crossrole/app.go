@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/term"
+
+	"crossrole/internal/profile"
+)
+
+// The rules of the screen, once:
+//
+//   - stdout carries the payload and nothing else, and is empty on any error;
+//   - everything said to a person goes to stderr;
+//   - a question is asked on the terminal device, so that it works inside
+//     $(…) and with stdin piped; without a terminal it fails at once;
+//   - text from files, servers and arguments is quoted before it is shown.
+
+// app is what a command may touch of the world. Tests make their own.
+type app struct {
+	in      io.Reader
+	out     io.Writer
+	err     io.Writer
+	getenv  func(string) string
+	environ func() []string
+	now     func() time.Time
+	// openTerminal opens the terminal device for a question.
+	openTerminal func() (*terminal, error)
+	// outIsTerminal tells whether a person would see what goes to stdout.
+	outIsTerminal func() bool
+	debug         bool
+}
+
+func newApp() *app {
+	return &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		getenv: os.Getenv, environ: os.Environ, now: time.Now,
+		openTerminal:  openTerminal,
+		outIsTerminal: func() bool { return term.IsTerminal(int(os.Stdout.Fd())) },
+	}
+}
+
+// say tells a person one line.
+func (a *app) say(text string) { _, _ = io.WriteString(a.err, "crossrole: "+text+"\n") }
+
+// log is where --debug goes; it holds no secrets because no type that has one
+// lets it be printed.
+func (a *app) log() *slog.Logger {
+	if !a.debug {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// home is the user's home folder, or "" where there is none.
+func (a *app) home() string {
+	name := "HOME"
+	if runtime.GOOS == "windows" {
+		name = "USERPROFILE"
+	}
+	return a.getenv(name)
+}
+
+// profiles reads the AWS files that the environment names.
+func (a *app) profiles() (*profile.Set, error) {
+	files, err := profile.DefaultFiles(a.getenv, a.home())
+	if err != nil {
+		return nil, err
+	}
+	return profile.Load(files, a.getenv)
+}
+
+// who makes the default session name: in CI the actor and the run, elsewhere
+// the user of the operating system.
+func (a *app) who() string {
+	for _, ci := range [][2]string{
+		{"GITHUB_ACTOR", "GITHUB_RUN_ID"},
+		{"GITLAB_USER_LOGIN", "CI_JOB_ID"},
+		{"CIRCLE_USERNAME", "CIRCLE_WORKFLOW_ID"},
+		{"BUILDKITE_BUILD_CREATOR", "BUILDKITE_BUILD_NUMBER"},
+		{"BUILD_USER_ID", "BUILD_NUMBER"},
+	} {
+		if run := a.getenv(ci[1]); run != "" {
+			if actor := a.getenv(ci[0]); actor != "" {
+				return actor + "-" + run
+			}
+		}
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return filepath.Base(filepath.ToSlash(u.Username))
+	}
+	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if text := a.getenv(name); text != "" {
+			return text
+		}
+	}
+	return "unknown"
+}
+
+// execute runs one command line and gives its exit code.
+func execute(ctx context.Context, a *app, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if ctx.Err() != nil && err != nil {
+		err = interrupted(ctx, err)
+	}
+	return a.fail(cmd, err)
+}

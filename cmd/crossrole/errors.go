@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"crossrole/internal/assume"
+	"crossrole/internal/profile"
+)
+
+// The exit codes of crossrole: decided here, and published in --help and docs.
+const (
+	exitDone          = 0
+	exitFailed        = 1
+	exitUsage         = 2
+	exitConfiguration = 3
+	exitDenied        = 4
+	exitPerson        = 5
+	exitInterrupted   = 130
+)
+
+// usageError is a command line that can't be understood.
+type usageError struct {
+	Why    string
+	Advice []string
+}
+
+func (e *usageError) Error() string   { return e.Why }
+func (e *usageError) Hints() []string { return e.Advice }
+
+// asUsage makes any error a usage error.
+func asUsage(err error, advice ...string) error {
+	var u *usageError
+	if err == nil || errors.As(err, &u) {
+		return err
+	}
+	return &usageError{Why: err.Error(), Advice: advice}
+}
+
+func usagef(format string, args ...any) error {
+	return &usageError{Why: fmt.Sprintf(format, args...)}
+}
+
+// configError is a setting that can't be used, found by a command itself.
+type configError struct {
+	Why    string
+	Advice []string
+}
+
+func (e *configError) Error() string   { return e.Why }
+func (e *configError) Hints() []string { return e.Advice }
+
+// exitError carries a child's own exit code, or one that needs no words.
+type exitError struct {
+	Code int
+	Err  error // nil: nothing is said
+}
+
+func (e *exitError) Error() string {
+	if e.Err == nil {
+		return "exit code " + strconv.Itoa(e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.Err }
+
+// hinted adds advice to an error.
+type hinted struct {
+	error
+	advice []string
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+
+func withHints(err error, advice ...string) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, advice}
+}
+
+// hintsOf collects the advice of an error and all that it wraps.
+func hintsOf(err error) []string {
+	var hints []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch e := err.(type) { //nolint:errorlint // each layer is asked for its own advice
+		case *hinted:
+			hints = append(hints, e.advice...)
+		case interface{ Hints() []string }:
+			hints = append(hints, e.Hints()...)
+		}
+	}
+	return hints
+}
+
+// exitCode decides by the error's type. It is the one place that does.
+func exitCode(err error) int {
+	var (
+		exit    *exitError
+		usage   *usageError
+		config  *configError
+		invalid *assume.InvalidError
+		denied  *assume.DeniedError
+		person  *assume.PersonError
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &exit):
+		return exit.Code
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &invalid), errors.As(err, &config), profile.IsConfiguration(err):
+		return exitConfiguration
+	case errors.As(err, &denied):
+		return exitDenied
+	case errors.As(err, &person):
+		return exitPerson
+	default:
+		return exitFailed
+	}
+}
+
+// fail prints an error as one line and its hints, and gives the exit code.
+func (a *app) fail(_ *cobra.Command, err error) int {
+	var exit *exitError
+	if err == nil || (errors.As(err, &exit) && exit.Err == nil) {
+		return exitCode(err)
+	}
+	a.say(err.Error())
+	for _, hint := range hintsOf(err) {
+		_, _ = io.WriteString(a.err, "hint: "+hint+"\n")
+	}
+	return exitCode(err)
+}
+
+// errInterrupted is a person's Ctrl-C, or a SIGTERM.
+var errInterrupted = errors.New("interrupted")
+
+func interrupted(_ context.Context, err error) error {
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return err
+	}
+	return errInterrupted
+}
+
+// unknownCommand refuses what is no command, and names those that are near.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	e := &usageError{Why: "unknown command " + strconv.Quote(args[0]), Advice: []string{"crossrole --help lists the commands"}}
+	for _, near := range root.SuggestionsFor(args[0]) {
+		e.Advice = append(e.Advice, "did you mean crossrole "+near+"?")
+	}
+	return e
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the linker; see the Makefile.
+var version = "dev"
+
+// commands is the tree: one file a command.
+var commands = []func(*app) *cobra.Command{}
+
+const rootHelp = `crossrole turns a profile of ~/.aws/config into short-lived credentials for a
+role, usually in another account, and hands them to a shell, an SDK, a child
+process or a CI job.
+
+Exit codes: 0 done, 1 failed (AWS, network, disk), 2 usage, 3 configuration,
+4 denied, 5 a person is needed (MFA code, login), 130 interrupted.
+
+Every flag also reads CROSSROLE_<FLAG>, as CROSSROLE_REGION for --region; a
+flag beats the environment, and the environment beats the profile.`
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:     "crossrole",
+		Short:   "Get from one AWS account into another",
+		Long:    rootHelp,
+		Version: version,
+		Example: `  eval $(crossrole assume prod)
+  crossrole assume prod --format process
+  crossrole list 'prod-*'`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
+		Args:              unknownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.PersistentFlags().BoolVar(&a.debug, "debug", false, "say on stderr what is done, step by step (never a secret)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{Why: err.Error(), Advice: []string{"see " + cmd.CommandPath() + " --help"}}
+	})
+	for _, newCmd := range commands {
+		cmd := newCmd(a)
+		wrapArgs(cmd)
+		root.AddCommand(cmd)
+	}
+	return root
+}
+
+// wrapArgs makes every complaint about arguments a usage error.
+func wrapArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return asUsage(err, "see "+cmd.CommandPath()+" --help")
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// flagsFromEnvironment fills every flag that the command line left out from
+// CROSSROLE_<FLAG>.
+func (a *app) flagsFromEnvironment(cmd *cobra.Command) error {
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		name := flagVariable(f.Name)
+		text := a.getenv(name)
+		if f.Changed || f.Name == "help" || f.Name == "version" || text == "" || failed != nil {
+			return
+		}
+		if err := cmd.Flags().Set(f.Name, text); err != nil {
+			failed = &usageError{Why: "$" + name + ": " + err.Error(), Advice: []string{"it sets --" + f.Name + "; unset it or give the flag"}}
+		}
+	})
+	return failed
+}
+
+// flagVariable names the environment variable of a flag.
+func flagVariable(flag string) string {
+	return "CROSSROLE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"crossrole/internal/assume"
+)
+
+// terminal is the terminal device: what a person types and sees even when
+// stdin, stdout and stderr all go elsewhere.
+type terminal struct {
+	in, out *os.File
+}
+
+func (t *terminal) Close() {
+	_ = t.in.Close()
+	if t.out != t.in {
+		_ = t.out.Close()
+	}
+}
+
+// maxCodeTries is how often a mistyped code is asked for again.
+const maxCodeTries = 3
+
+// askCode asks for an MFA code on the terminal device.
+func (a *app) askCode(ctx context.Context, q assume.CodeQuestion) (string, error) {
+	doing := "asking for an MFA code of " + strconv.Quote(q.Serial)
+	t, err := a.openTerminal()
+	if err != nil {
+		return "", &assume.PersonError{Doing: doing, Why: "there is no terminal to ask on", Err: err,
+			Advice: []string{"run `crossrole assume " + shellWord(q.Profile) + "` in a terminal, give --mfa-code, or set mfa_process"}}
+	}
+	defer t.Close()
+	for range maxCodeTries {
+		text, err := t.askHidden(ctx, "MFA code of "+strconv.Quote(q.Serial)+" for "+q.For+": ")
+		if err != nil {
+			return "", personGone(doing, err)
+		}
+		if err := assume.CheckCode(text); err == nil {
+			return text, nil
+		} else if _, werr := io.WriteString(t.out, err.Error()+"\n"); werr != nil {
+			break
+		}
+	}
+	return "", &assume.PersonError{Doing: doing, Why: "what was typed is no code of 6 digits"}
+}
+
+func personGone(doing string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return &assume.PersonError{Doing: doing, Why: "nothing was typed", Err: err}
+}
+
+// askHidden reads a line without echo. Whatever ends it, the terminal is put
+// back as it was.
+func (t *terminal) askHidden(ctx context.Context, prompt string) (string, error) {
+	before, err := term.GetState(int(t.in.Fd()))
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(t.out, prompt); err != nil {
+		return "", err
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(int(t.in.Fd()))
+		got <- answer{text, err}
+	}()
+	defer func() { _, _ = io.WriteString(t.out, "\n") }()
+	select {
+	case a := <-got:
+		return strings.TrimSpace(string(a.text)), a.err
+	case <-ctx.Done():
+		_ = term.Restore(int(t.in.Fd()), before)
+		return "", context.Canceled
+	}
+}
+
+// confirm asks a question whose answer is yes or no; only a "y" is a yes.
+func (a *app) confirm(ctx context.Context, question string) (bool, error) {
+	t, err := a.openTerminal()
+	if err != nil {
+		return false, &assume.PersonError{Doing: "asking: " + question, Why: "there is no terminal to ask on", Advice: []string{"give --yes"}, Err: err}
+	}
+	defer t.Close()
+	text, err := t.askLine(ctx, question+" [y/N] ")
+	if err != nil {
+		return false, personGone("asking: "+question, err)
+	}
+	return strings.EqualFold(text, "y") || strings.EqualFold(text, "yes"), nil
+}
+
+// askLine reads a line with echo.
+func (t *terminal) askLine(ctx context.Context, prompt string) (string, error) {
+	if _, err := io.WriteString(t.out, prompt); err != nil {
+		return "", err
+	}
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := bufio.NewReader(t.in).ReadString('\n')
+		got <- answer{text, err}
+	}()
+	select {
+	case a := <-got:
+		if errors.Is(a.err, io.EOF) && a.text != "" {
+			a.err = nil
+		}
+		return strings.TrimSpace(a.text), a.err
+	case <-ctx.Done():
+		_, _ = io.WriteString(t.out, "\n")
+		return "", context.Canceled
+	}
+}
+
+// shellWord quotes a word for a command line that a person may paste.
+func shellWord(text string) string {
+	plain := text != "" && strings.IndexFunc(text, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+%,=", r)
+	}) < 0
+	if plain {
+		return text
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return strconv.Quote(text)
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
