@@ -1,11 +1,36 @@
 package profile
 
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	lockWait  = 30 * time.Second      // for another writer, if the context sets no limit
+	lockRetry = 20 * time.Millisecond // between two tries
+	maxRedo   = 5                     // times that somebody else may replace the file meanwhile
+	maxLinks  = 40                    // symbolic links to follow, as Linux does
+)
+
+// ErrBusy says that another process kept the lock for too long.
+var ErrBusy = errors.New("another process is writing in this folder")
+
 // EditError says why a section was not written. The file is as it was.
 type EditError struct {
 	Path    string
 	Section string
 	Line    int // 1-based, 0 if it is not about a line
-	Problem string
+	Err     error
 }
 
 func (e *EditError) Error() string {
@@ -13,5 +38,263 @@ func (e *EditError) Error() string {
 	if e.Line > 0 {
 		at = Origin{File: e.Path, Line: e.Line}.quoted()
 	}
-	return "writing section " + quote(e.Section) + " of " + at + ": " + e.Problem
+	return "writing section " + quote(e.Section) + " of " + at + ": " + e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *EditError) Unwrap() error { return e.Err }
+
+// Refused tells an edit that would never work (a hostile name or value, a
+// section that is there twice) from trouble with the disk.
+func (e *EditError) Refused() bool {
+	_, line := errors.AsType[*lineError](e.Err)
+	return line || errors.Is(e.Err, errUnsafe)
+}
+
+// Section is what a section holds before an edit.
+type Section struct {
+	Exists     bool
+	Properties map[string]Value // lower-cased key to value
+}
+
+// EditOptions say how EditSection works.
+type EditOptions struct {
+	// Config says that the file is a config file, whose sections have
+	// prefixes: "profile NAME". Otherwise it is a credentials file.
+	Config bool
+	// DryRun computes the result and writes nothing.
+	DryRun bool
+}
+
+// EditResult is a file before and after.
+type EditResult struct {
+	Path          string // the file written: the target of any links
+	Before, After []byte
+	Changed       bool
+}
+
+// EditSection changes one section of a shared file, or adds it at the end.
+// decide gets what is there now, under the lock, and says what to change; its
+// error is returned as it is. The file is replaced atomically by one in the
+// same folder, so a process killed at any instant leaves the old or the new
+// one. A new file, and a new folder, are for the owner alone; an old file
+// keeps its mode. Other errors are *FileError and *EditError.
+func EditSection(ctx context.Context, path, name string, decide func(Section) (Edit, error), opts EditOptions) (EditResult, error) {
+	ed := editor{path: path, section: name, decide: decide, dryRun: opts.DryRun, kind: credentialsFile}
+	if opts.Config {
+		ed.kind = configFile
+	}
+	target, err := followLinks(path)
+	if err != nil {
+		return EditResult{}, ed.fail(err)
+	}
+	ed.target = target
+	if opts.DryRun {
+		return ed.once()
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return EditResult{}, ed.fail(bareError(err))
+	}
+	unlock, err := lockFolder(ctx, target)
+	if err != nil {
+		return EditResult{}, ed.fail(err)
+	}
+	defer unlock()
+	removeLeftovers(target)
+	for range maxRedo {
+		result, err := ed.once()
+		if !errors.Is(err, errChanged) {
+			return result, err
+		}
+	}
+	return EditResult{}, ed.fail(errChanged)
+}
+
+type editor struct {
+	path, target, section string
+	kind                  fileKind
+	decide                func(Section) (Edit, error)
+	dryRun                bool
+}
+
+// errChanged says that the file was replaced between reading and writing.
+var errChanged = errors.New("the file was changed by another program")
+
+func (ed *editor) fail(err error) error {
+	out := &EditError{Path: ed.path, Section: ed.section, Err: err}
+	if at, ok := errors.AsType[*lineError](err); ok {
+		out.Line = at.line
+	}
+	return out
+}
+
+func (ed *editor) once() (EditResult, error) {
+	data, id, err := readFile(ed.target)
+	if err != nil {
+		return EditResult{}, err
+	}
+	current, err := existing(ed.path, data, ed.kind, ed.section)
+	if err != nil {
+		return EditResult{}, ed.fail(err)
+	}
+	edit, err := ed.decide(current)
+	if err != nil {
+		return EditResult{}, err
+	}
+	after, err := editText(data, ed.kind, ed.section, edit)
+	if err != nil {
+		return EditResult{}, ed.fail(err)
+	}
+	result := EditResult{Path: ed.target, Before: data, After: after, Changed: !id.Exists || !bytes.Equal(data, after)}
+	if ed.dryRun || !result.Changed {
+		return result, nil
+	}
+	err = replaceFile(ed.target, id, after)
+	switch {
+	case errors.Is(err, errChanged):
+		return EditResult{}, err
+	case err != nil:
+		return EditResult{}, ed.fail(bareError(err))
+	}
+	return result, nil
+}
+
+// existing reads the section as it stands.
+func existing(path string, data []byte, kind fileKind, name string) (Section, error) {
+	want, err := checkEdit(kind, name, Edit{})
+	if err != nil {
+		return Section{}, err
+	}
+	d := newDocument(path, kind, data)
+	number, err := d.editable(want)
+	if err != nil || number < 0 {
+		return Section{Properties: map[string]Value{}}, err
+	}
+	sec := d.read(number, d.lineAt(d.starts[number]))
+	if sec.err != nil {
+		at, _ := errors.AsType[*SyntaxError](sec.err)
+		return Section{}, &lineError{at.Origin.Line, at.Problem}
+	}
+	values, err := parseSections([][]entry{sec.entries})
+	if err != nil {
+		return Section{}, err
+	}
+	sec.values = values[0]
+	return Section{Exists: true, Properties: layer([]*section{sec}).values}, nil
+}
+
+// followLinks gives the file that a path stands for, which need not exist.
+func followLinks(path string) (string, error) {
+	for range maxLinks {
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, nil //nolint:nilerr // no link: this is the file
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return "", errors.New("too many symbolic links")
+}
+
+// lockFolder keeps other writers of the folder's files out.
+func lockFolder(ctx context.Context, target string) (unlock func(), err error) {
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lockWait)
+		defer cancel()
+	}
+	path, options := lockPlace(target)
+	lock := flock.New(path, options...)
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = ErrBusy
+		}
+		return nil, fmt.Errorf("locking: %w", bareError(err))
+	}
+	return func() { _ = lock.Unlock() }, nil
+}
+
+func tempPattern(target string) string { return "." + filepath.Base(target) + ".crossrole-" }
+
+// removeLeftovers takes away the temp files of writers that were killed. The
+// lock is held, so none of them is in use.
+func removeLeftovers(target string) {
+	found, _ := filepath.Glob(filepath.Join(globEscape(filepath.Dir(target)), globEscape(tempPattern(target))+"*"))
+	for _, path := range found {
+		_ = os.Remove(path)
+	}
+}
+
+func globEscape(path string) string {
+	var out []rune
+	for _, r := range path {
+		if r == '*' || r == '?' || r == '[' {
+			out = append(out, '[', r, ']')
+			continue
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
+
+// replaceFile writes a new file beside the old one and renames it onto it.
+func replaceFile(target string, old FileID, data []byte) (err error) {
+	temp := filepath.Join(filepath.Dir(target), tempPattern(target)+rand.Text())
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temp)
+		}
+	}()
+	if err := writeSynced(file, target, data); err != nil {
+		return err
+	}
+	if now, err := IdentifyFile(target); err != nil || now != old {
+		return errChanged
+	}
+	if err := os.Rename(temp, target); err != nil {
+		return err
+	}
+	syncFolder(filepath.Dir(target))
+	return nil
+}
+
+func writeSynced(file *os.File, target string, data []byte) error {
+	_, err := io.Copy(file, bytes.NewReader(data))
+	if err == nil {
+		err = likeOld(file, target)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// likeOld gives the new file the mode and the owner of the one it replaces.
+func likeOld(file *os.File, target string) error {
+	info, err := os.Stat(target)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := sameOwner(file, info); err != nil {
+		return err
+	}
+	return file.Chmod(info.Mode().Perm())
+}
+
+// syncFolder makes the rename last. Some file systems can't, and then the
+// rename is as lasting as theirs are.
+func syncFolder(dir string) {
+	if folder, err := os.Open(dir); err == nil {
+		_ = folder.Sync()
+		_ = folder.Close()
+	}
 }

@@ -7,16 +7,17 @@ import (
 
 // entry is one property of a section as its lines say it.
 type entry struct {
-	key    string // lower-cased
-	value  string // its lines joined with \n; of a nested block, without a first line
-	nested []nestedEntry
-	line   int // 1-based
-	// start and end are offsets in the file: the property's own line and those
-	// that continue it, line ends included.
-	start, end int
-	valid      bool // false: the name is none, so the property is dropped
-	commented  bool // a comment was cut off the value
+	key       string // lower-cased
+	value     string // its lines joined with \n; of a nested block, without a first line
+	nested    []nestedEntry
+	line      int    // 1-based
+	spans     []span // the property's own line and those that continue it
+	valid     bool   // false: the name is none, so the property is dropped
+	commented bool   // a comment was cut off the value
 }
+
+// span is one line as offsets in the file, its end included.
+type span struct{ start, end int }
 
 type nestedEntry struct {
 	key, value string
@@ -66,13 +67,13 @@ func readBody(body string, offset, line int, fail func(line int, problem string)
 		if !ok {
 			return r.entries, nil
 		}
-		if err := r.line(text, l.line, l.offset, l.next); err != nil {
+		if err := r.line(text, l.line, span{l.offset, l.next}); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (r *reader) line(text string, line, start, end int) error {
+func (r *reader) line(text string, line int, at span) error {
 	if strings.IndexByte(text, '\r') >= 0 {
 		return r.fail(line, "a carriage return stands in the middle of a line")
 	}
@@ -84,12 +85,12 @@ func (r *reader) line(text string, line, start, end int) error {
 		return r.fail(line, "the line is not UTF-8")
 	}
 	if r.indent.continues(indentOf(text)) {
-		return r.continued(trimmed, line, end)
+		return r.continued(trimmed, line, at)
 	}
-	return r.property(trimmed, line, start, end)
+	return r.property(trimmed, line, at)
 }
 
-func (r *reader) property(text string, line, start, end int) error {
+func (r *reader) property(text string, line int, at span) error {
 	text, commented := cutComment(text)
 	name, value, ok := strings.Cut(text, "=")
 	if !ok {
@@ -103,15 +104,15 @@ func (r *reader) property(text string, line, start, end int) error {
 		return r.fail(line, "the AWS CLI takes the colon after "+trim(before)+" for the delimiter: write "+trim(before)+" = value")
 	}
 	r.entries = append(r.entries, entry{
-		key: key, value: trim(value), line: line, start: start, end: end,
+		key: key, value: trim(value), line: line, spans: []span{at},
 		valid: validKey(key), commented: commented,
 	})
 	return nil
 }
 
-func (r *reader) continued(text string, line, end int) error {
+func (r *reader) continued(text string, line int, at span) error {
 	e := &r.entries[len(r.entries)-1]
-	e.end = end
+	e.spans = append(e.spans, at)
 	if e.value != "" && e.nested == nil {
 		e.value += "\n" + text
 		return nil

@@ -1,0 +1,18 @@
+//go:build !unix
+
+package profile
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// lockPlace is a file beside the target: a folder cannot be locked here.
+func lockPlace(target string) (string, []flock.Option) {
+	return filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".lock"), nil
+}
+
+func sameOwner(*os.File, fs.FileInfo) error { return nil }
