@@ -31,7 +31,7 @@ func run(args []string, stdout io.Writer) error {
 	case "sbom":
 		return sbom(args[1:], stdout)
 	case "licences":
-		return licences(stdout)
+		return licences(stdout, released...)
 	case "notices":
 		return notices(stdout)
 	}
@@ -72,8 +72,8 @@ func sbom(args []string, stdout io.Writer) error {
 }
 
 // licences prints a line per linked module and fails if one may not be shipped.
-func licences(stdout io.Writer) error {
-	modules, err := linkedModules()
+func licences(stdout io.Writer, systems ...string) error {
+	modules, err := linkedModules(systems...)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func licences(stdout io.Writer) error {
 
 // notices prints the licence texts that must go with the binary.
 func notices(stdout io.Writer) error {
-	modules, err := linkedModules()
+	modules, err := linkedModules(released...)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // module is one dependency and what it may be used under.
@@ -22,11 +23,11 @@ type module struct {
 	Text          string // of the licence and notice files
 }
 
-// systems are where the release runs: a module that only Windows links is shipped as well.
-var systems = []string{"linux", "darwin", "windows"}
+// released are the systems of the release: a module that only Windows links is shipped as well.
+var released = []string{"linux", "darwin", "windows"}
 
-// linkedModules lists what cmd/crossrole links on any system, by path.
-func linkedModules() ([]module, error) {
+// linkedModules lists what cmd/crossrole links on any of the systems, by path.
+func linkedModules(systems ...string) ([]module, error) {
 	linked := map[string]module{}
 	for _, system := range systems {
 		cmd := exec.Command("go", "list", "-deps", "-json=Module", "crossrole/cmd/crossrole")
@@ -90,7 +91,9 @@ func readLicence(dir string) (licence, text string, err error) {
 	var texts []string
 	for _, entry := range entries {
 		upper := strings.ToUpper(entry.Name())
-		isLicence := strings.HasPrefix(upper, "LICENSE") || strings.HasPrefix(upper, "LICENCE") || strings.HasPrefix(upper, "COPYING")
+		isLicence := slices.ContainsFunc([]string{"LICENSE", "LICENCE", "UNLICENSE", "COPYING"}, func(prefix string) bool {
+			return strings.HasPrefix(upper, prefix)
+		})
 		if entry.IsDir() || !isLicence && !strings.HasPrefix(upper, "NOTICE") {
 			continue
 		}
@@ -139,28 +142,25 @@ func mayShip(licence string) bool {
 	return slices.Contains([]string{"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "Unlicense"}, licence)
 }
 
-// moduleDirs is asked of the go command once: where each module of this build lies.
-var moduleDirs = sync.OnceValues(func() (map[string]string, error) {
-	output, err := exec.Command("go", "list", "-m", "-f", "{{.Path}}@{{.Version}} {{.Dir}}", "all").Output()
-	if err != nil {
-		return nil, err
-	}
-	dirs := map[string]string{}
-	for line := range strings.Lines(string(output)) {
-		name, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
-		dirs[name] = dir
-	}
-	return dirs, nil
+// moduleCache is where the go command keeps modules.
+var moduleCache = sync.OnceValues(func() (string, error) {
+	output, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	return strings.TrimSpace(string(output)), err
 })
 
+// moduleDir is where the module cache keeps a module: an upper-case letter is written as ! and the lower-case one
+// (Go Modules Reference, "Module cache").
 func moduleDir(path, version string) (string, error) {
-	dirs, err := moduleDirs()
+	cache, err := moduleCache()
 	if err != nil {
 		return "", err
 	}
-	dir := dirs[path+"@"+version]
-	if dir == "" {
-		return "", fmt.Errorf("%s@%s is not in the module cache", path, version)
+	var escaped strings.Builder
+	for _, r := range path + "@" + version {
+		if unicode.IsUpper(r) {
+			escaped.WriteByte('!')
+		}
+		escaped.WriteRune(unicode.ToLower(r))
 	}
-	return dir, nil
+	return filepath.Join(cache, filepath.FromSlash(escaped.String())), nil
 }

@@ -1,4 +1,5 @@
-// Command caller is a Go SDK program with the SDK's defaults: it prints the ARN that GetCallerIdentity answers with.
+// Command caller is any Go SDK program, with the SDK's defaults: it prints the ARN that GetCallerIdentity answers with.
+// `make demo` and `make interop` run it.
 package main
 
 import (
