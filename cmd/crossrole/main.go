@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	_ "crossrole/cmd/crossrole/early" // answers from memory before this package is initialised
 )
 
 func main() { os.Exit(run()) }

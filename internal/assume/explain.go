@@ -17,6 +17,9 @@ import (
 // skewWorthTelling is where the SDK begins to correct a clock.
 const skewWorthTelling = 4 * time.Minute
 
+// skewWorthKnowing is beyond what a slow answer and whole seconds make.
+const skewWorthKnowing = 15 * time.Second
+
 func skewOf(metadata middleware.Metadata) (time.Duration, bool) {
 	return awsmiddleware.GetAttemptSkew(metadata)
 }

@@ -29,7 +29,7 @@ func (r *Runner) webIdentityStep(plan Plan, key Fingerprint) Step {
 	call := *plan.Exchange
 	at := place{call: &call, what: "sts:AssumeRoleWithWebIdentity", hop: 1, hops: 1}
 	return Step{
-		Key: key, Kind: "web identity", Profile: call.Profile, RoleARN: call.Role.String(),
+		Key: key, Kind: "web identity", Profile: call.Profile, RoleARN: call.Role.String(), Asked: call.Duration,
 		Exchange: func(ctx context.Context, _ Session) (Session, error) {
 			token, err := r.webToken(ctx, plan.Source)
 			if err != nil {

@@ -49,6 +49,7 @@ type Step struct {
 	Profile     string
 	RoleARN     string // empty for an MFA session
 	NeedsPerson bool
+	Asked       time.Duration // for how long; zero is what STS gives by default, an hour
 	// Exchange makes the call, with the caller's session in hand.
 	Exchange func(ctx context.Context, caller Session) (Session, error)
 }

@@ -49,6 +49,8 @@ type Session struct {
 	AccountID       string    // 12 digits; empty when unknown
 	ARN             string    // of the assumed role's session; empty when unknown
 	SourceIdentity  string
+
+	skew time.Duration // how far AWS's clock was ahead of this machine's when it was made
 }
 
 // String names the session without its secrets.

@@ -2,7 +2,7 @@ package sealed
 
 import (
 	"errors"
-	"path/filepath"
+	"os"
 	"runtime"
 )
 
@@ -21,20 +21,29 @@ func Root(getenv func(string) string) (string, error) {
 	if dir := getenv("CROSSROLE_CACHE_DIR"); dir != "" {
 		return dir, nil
 	}
-	if dir := getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "crossrole"), nil
+	if dir := getenv("XDG_CACHE_HOME"); isAbs(dir) {
+		return Join(dir, "crossrole"), nil
 	}
-	if dir := getenv("LocalAppData"); runtime.GOOS == "windows" && filepath.IsAbs(dir) {
-		return filepath.Join(dir, "crossrole", "cache"), nil
+	if dir := getenv("LocalAppData"); runtime.GOOS == "windows" && isAbs(dir) {
+		return Join(dir, "crossrole", "cache"), nil
 	}
 	home := getenv("HOME")
-	if !filepath.IsAbs(home) {
+	if !isAbs(home) {
 		return "", ErrNoHome
 	}
 	if runtime.GOOS == "darwin" {
-		return filepath.Join(home, "Library", "Caches", "crossrole"), nil
+		return Join(home, "Library", "Caches", "crossrole"), nil
 	}
-	return filepath.Join(home, ".cache", "crossrole"), nil
+	return Join(home, ".cache", "crossrole"), nil
+}
+
+// Join puts names below a folder. It does what filepath.Join does for clean parts; that package would wake up half the
+// program before it (its own name comes late in the order of initialisation).
+func Join(dir string, names ...string) string {
+	for _, name := range names {
+		dir += string(os.PathSeparator) + name
+	}
+	return dir
 }
 
 // UnsafeError refuses a folder or file that others could have made, or can read or change.

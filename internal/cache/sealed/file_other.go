@@ -5,6 +5,7 @@ package sealed
 import (
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // CheckDir refuses what is not a folder. Who may open it is the business of the folder's access list.
@@ -39,3 +40,5 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	return data, err
 }
+
+func isAbs(path string) bool { return filepath.IsAbs(path) }

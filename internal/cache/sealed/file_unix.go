@@ -85,3 +85,5 @@ func retry(call func() error) error {
 		}
 	}
 }
+
+func isAbs(path string) bool { return path != "" && path[0] == '/' }
