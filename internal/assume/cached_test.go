@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"crossrole/internal/localsts"
 	"crossrole/internal/remember"
 )
 
@@ -387,6 +388,14 @@ func TestASkewedClockCountsAsAWSCounts(t *testing.T) {
 	b.clock = b.clock.Add(time.Hour)
 	get(t, b.restart().keeper.Keep(user, b.step("prod", true)))
 	b.wantCalls(t, "prod", 2)
+}
+
+func TestHowFarAWSsClockIsAheadIsKnown(t *testing.T) {
+	server := localsts.StartTest(t, localsts.Options{Skew: time.Hour})
+	s, err := runAt(t, server.URL, chainTo(roleOpen), Overrides{}, Deps{})
+	if err != nil || s.skew.Round(time.Minute) != time.Hour {
+		t.Errorf("ahead by %v, %v", s.skew, err)
+	}
 }
 
 func TestLifeIsThatOfTheSessionHandedOut(t *testing.T) {

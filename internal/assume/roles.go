@@ -15,7 +15,7 @@ func (r *Runner) roleStep(plan Plan, i int, key Fingerprint) Step {
 	call := plan.Calls[i]
 	at := place{call: &call, hop: i + 1, hops: len(plan.Calls), mfa: call.MFASerial != "" || (i == 0 && plan.MFASession != nil)}
 	return Step{
-		Key: key, Kind: "role", Profile: call.Profile, RoleARN: call.Role.String(),
+		Key: key, Kind: "role", Profile: call.Profile, RoleARN: call.Role.String(), Asked: call.Duration,
 		NeedsPerson: call.MFASerial != "" && call.MFAProcess == "" && !plan.MFACode.IsSet(),
 		Exchange: func(ctx context.Context, caller Session) (Session, error) {
 			in := call.input()
@@ -41,8 +41,9 @@ func (r *Runner) assumeRole(ctx context.Context, in *sts.AssumeRoleInput, caller
 	if err != nil {
 		return Session{}, at.explain(err)
 	}
-	r.noticeSkew(out.ResultMetadata)
-	return sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
+	s, err := sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
+	s.skew = r.noticeSkew(out.ResultMetadata)
+	return s, err
 }
 
 // input writes the call as STS's parameters; what is not set is not sent, as
@@ -111,7 +112,7 @@ func (r *Runner) mfaStep(plan Plan, key Fingerprint) Step {
 	m := *plan.MFASession
 	at := place{what: "sts:GetSessionToken", profile: m.Profile, mfa: true}
 	return Step{
-		Key: key, Kind: "mfa", Profile: m.Profile,
+		Key: key, Kind: "mfa", Profile: m.Profile, Asked: m.Duration,
 		NeedsPerson: m.Process == "" && !plan.MFACode.IsSet(),
 		Exchange: func(ctx context.Context, caller Session) (Session, error) {
 			code, err := r.code(ctx, plan.MFACode, m.Process, CodeQuestion{Profile: m.Profile, Serial: m.Serial, For: "a session of " + m.Duration.String()})
@@ -129,8 +130,8 @@ func (r *Runner) mfaStep(plan Plan, key Fingerprint) Step {
 			if err != nil {
 				return Session{}, at.explain(err)
 			}
-			r.noticeSkew(out.ResultMetadata)
 			s, err := sessionOf(out.Credentials, nil, nil, at)
+			s.skew = r.noticeSkew(out.ResultMetadata)
 			s.AccountID, s.ARN = caller.AccountID, caller.ARN
 			return s, err
 		},
@@ -155,15 +156,21 @@ func (r *Runner) WhoAmI(ctx context.Context, s Session) (Identity, error) {
 }
 
 // noticeSkew reports a clock that is off by as much as would have failed the
-// call: the SDK has corrected it once by then.
-func (r *Runner) noticeSkew(metadata middleware.Metadata) {
-	if skew, ok := skewOf(metadata); ok && skew.Abs() > skewWorthTelling {
+// call: the SDK has corrected it once by then. It returns how far AWS's clock
+// is ahead, or zero for what the way there and back may account for.
+func (r *Runner) noticeSkew(metadata middleware.Metadata) time.Duration {
+	skew, ok := skewOf(metadata)
+	if !ok || skew.Abs() < skewWorthKnowing {
+		return 0
+	}
+	if skew.Abs() > skewWorthTelling {
 		way := "behind"
 		if skew < 0 {
 			way = "ahead of"
 		}
-		r.deps.Notice("this machine's clock is " + skew.Abs().Round(time.Second).String() + " " + way + " AWS's; the call was signed with AWS's time")
+		r.deps.Notice("this machine's clock is " + skew.Abs().Round(10*time.Second).String() + " " + way + " AWS's; the call was signed with AWS's time")
 	}
+	return skew
 }
 
 // logCall tells --debug of a call and its outcome.
