@@ -39,7 +39,7 @@ type lack struct {
 func Evaluate(req *Request) *Result {
 	e, res := decide(req)
 	if e != nil && res.Decision == DecisionDeny {
-		e.hints(req)
+		e.hints()
 		if !res.Explicit {
 			res.Missing = fixes(req, e)
 		}

@@ -267,15 +267,20 @@ func (r *requestReader) document(n *node) *Document {
 
 // embedded reads a policy out of a JSON string, as IAM's API gives it. Its places are relative to the string.
 func embedded(text, file string, pos Pos) *Document {
-	if strings.HasPrefix(strings.TrimSpace(text), "%7B") {
-		if plain, err := url.QueryUnescape(text); err == nil {
-			text = plain
-		}
-	}
-	d, err := Parse([]byte(text), file)
+	d, err := Parse([]byte(unescaped(text)), file)
 	if err != nil {
 		d = &Document{File: file, Pos: pos}
 		d.problem(pos, -1, "Syntax errors in policy: %s", err.Error())
 	}
 	return d
+}
+
+// unescaped undoes the percent encoding in which IAM's API returns documents. A plus sign means itself there.
+func unescaped(text string) string {
+	if start := strings.TrimSpace(text); strings.HasPrefix(start, "%7B") || strings.HasPrefix(start, "%7b") {
+		if plain, err := url.PathUnescape(start); err == nil {
+			return plain
+		}
+	}
+	return text
 }

@@ -42,6 +42,8 @@ type Result struct {
 	Missing  []Missing `json:"missing"`
 	Warnings []string  `json:"warnings"`
 	Trace    []Step    `json:"trace"`
+	// NearMisses are also told in the Why of the reasons of their side.
+	NearMisses []NearMiss `json:"-"`
 }
 
 // Reason is one statement that decided, or one side where a statement is missing.

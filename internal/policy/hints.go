@@ -1,4 +1,0 @@
-package policy
-
-func (e *evaluator) hints(req *Request)          {}
-func fixes(req *Request, e *evaluator) []Missing { return []Missing{} }
