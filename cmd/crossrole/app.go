@@ -8,11 +8,13 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
 
 	"crossrole/internal/profile"
+	"crossrole/internal/remember"
 )
 
 // The rules of the screen, once:
@@ -36,6 +38,10 @@ type app struct {
 	// outIsTerminal tells whether a person would see what goes to stdout.
 	outIsTerminal func() bool
 	debug         bool
+
+	args []string // the command line, without the program's name
+	// readUnknown tells that a variable was read of which the early answer does not know that it matters.
+	readUnknown atomic.Bool
 }
 
 func newApp() *app {
@@ -104,8 +110,21 @@ func (a *app) who() string {
 	return "unknown"
 }
 
+// watchEnvironment notices what an answer may depend on besides the variables that package remember knows of.
+func (a *app) watchEnvironment() {
+	getenv := a.getenv
+	a.getenv = func(name string) string {
+		if !remember.Matters(name) {
+			a.readUnknown.Store(true)
+		}
+		return getenv(name)
+	}
+}
+
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, a *app, args []string) int {
+	a.args = args
+	a.watchEnvironment()
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

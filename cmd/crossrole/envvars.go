@@ -48,5 +48,8 @@ var variables = []variable{
 	{"GITHUB_ENV", "file that --format github appends to", false},
 	{"HOME", "the home folder (USERPROFILE on Windows)", false},
 	{"NO_COLOR", "set: no colour", false},
+	{"CROSSROLE_CACHE", "how sessions are kept: auto (default), keyring, file or off", false},
+	{"CROSSROLE_CACHE_DIR", "where they are kept, instead of crossrole in the user's cache folder", false},
+	{"XDG_CACHE_HOME", "the user's cache folder", false},
 	{"CROSSROLE_PROCESS_CHAIN", "set for a credential_process, so that one that asks for itself is stopped", false},
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"os"
+	"io"
 	"strconv"
 	"time"
 
@@ -18,6 +18,7 @@ type planFlags struct {
 	sourceProfile string
 	noInput       bool
 	timeout       time.Duration
+	cacheFlags
 }
 
 // defaultTimeout stays under the minute after which the Go SDK gives up on a
@@ -43,6 +44,7 @@ func (f *planFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&o.Endpoint, "endpoint-url", "", "URL of STS, instead of AWS's own")
 	flags.BoolVar(&f.noInput, "no-input", false, "never ask; fail where a person would be needed")
 	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "how long a call, or another process's lock, may take")
+	f.cacheFlags.register(cmd)
 }
 
 // check finds what is wrong with the flags alone, before any file is read.
@@ -50,29 +52,35 @@ func (f *planFlags) check() error {
 	if f.timeout <= 0 {
 		return usagef("--timeout must be more than nothing, such as 30s")
 	}
-	return nil
+	return f.cacheFlags.check()
 }
 
-// resolved is a plan and the chain that it was made of.
+// resolved is a plan and what it was made of.
 type resolved struct {
 	chain profile.Chain
 	plan  assume.Plan
+	from  *sources
 }
 
 // plan resolves a profile's name, or a role's ARN, to a plan.
 func (f *planFlags) plan(a *app, name string) (resolved, error) {
+	if _, err := a.cacheMode(); err != nil {
+		return resolved{}, err
+	}
+	from := newSources(a)
 	set, err := a.profiles()
 	if err != nil {
 		return resolved{}, err
 	}
+	from.addProfiles(set.DependsOn())
 	chain, err := f.chain(a, set, name)
 	if err != nil {
 		return resolved{}, err
 	}
 	over := f.over
-	over.Who, over.ReadFile = a.who(), os.ReadFile
+	over.Who, over.ReadFile = a.who(), from.readFile
 	plan, err := assume.NewPlan(chain, over)
-	return resolved{chain, plan}, err
+	return resolved{chain, plan, from}, err
 }
 
 // chain resolves what was named: a profile, a role's ARN, or neither.
@@ -117,13 +125,25 @@ func (f *planFlags) deps(a *app) assume.Deps {
 	if !f.noInput {
 		d.AskCode = a.askCode
 	}
+	f.open(a, f.timeout)
+	if f.keeper != nil {
+		d.Keep = f.keeper.Keep
+	}
 	return d
 }
 
 // obtain runs the plan.
 func (f *planFlags) obtain(ctx context.Context, a *app, r resolved) (assume.Session, error) {
-	for _, w := range r.plan.Warnings {
-		a.say("warning: " + w)
+	_, _ = io.WriteString(a.err, warningLines(r.plan))
+	runner, err := assume.NewRunner(r.plan.Where, f.deps(a))
+	if err != nil {
+		return assume.Session{}, err
 	}
-	return assume.Run(ctx, r.plan, f.deps(a))
+	p, err := runner.Provider(r.plan)
+	if err != nil {
+		return assume.Session{}, err
+	}
+	keys := runner.Keys(r.plan)
+	r.from.key = keys[len(keys)-1]
+	return p.Credentials(ctx)
 }

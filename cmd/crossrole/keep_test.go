@@ -1,0 +1,22 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"crossrole/internal/remember"
+)
+
+// An answer may only be remembered if all that it was made from is part of its key.
+func TestTheEarlyAnswerKnowsOurVariables(t *testing.T) {
+	for _, v := range variables {
+		if !remember.Matters(v.Name) && !strings.HasSuffix(v.Name, "_PROXY") {
+			t.Errorf("package remember does not know that %s matters", v.Name)
+		}
+	}
+	for _, name := range []string{"USERPROFILE", "LocalAppData", flagVariable("min-ttl")} {
+		if !remember.Matters(name) {
+			t.Errorf("package remember does not know that %s matters", name)
+		}
+	}
+}
