@@ -1,0 +1,44 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// nushell writes the variables as code for nushell: to be saved and sourced, or
+// run by `nu -c`. (Nushell has no eval; for its prompt there is `crossrole init
+// nushell`, or load-env with the environment of the format json.)
+func nushell(variables []Variable) (string, error) {
+	set, unset := split(variables)
+	var b strings.Builder
+	for _, v := range set {
+		if err := needUTF8(v); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "$env.%s = %s\n", v.Name, nushellQuote(v.Value))
+	}
+	for _, name := range unset {
+		fmt.Fprintf(&b, "hide-env --ignore-errors %s\n", name)
+	}
+	return b.String(), nil
+}
+
+// nushellQuote makes a double-quoted text, which interpolates nothing.
+func nushellQuote(value string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range value {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

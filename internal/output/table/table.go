@@ -1,0 +1,163 @@
+// Package table writes tables for people: aligned by what a terminal shows,
+// within its width, and with no text that the terminal would act on.
+package table
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// Column is one column of a table.
+type Column struct {
+	Title string
+	// Shrink lets the cells be cut, with an ellipsis, on a narrow terminal. The
+	// cells of other columns always stay whole.
+	Shrink bool
+}
+
+const (
+	gap      = "  "
+	ellipsis = "…"
+	// shrunk is the least width of a column that may be cut, in terminal cells.
+	shrunk = 8
+)
+
+// Render writes a title line and the rows, each ended by a newline; a row that
+// is too short has empty cells. width is that of the terminal in cells, and 0
+// means that nobody looks: a file or a pipe gets whole cells. Where the columns
+// don't fit however they are cut, each row becomes lines of "title  cell", with
+// an empty line between rows: then nothing is cut.
+func Render(columns []Column, rows [][]string, width int) string {
+	grid := make([][]string, 0, len(rows)+1)
+	titles := make([]string, len(columns))
+	for i, c := range columns {
+		titles[i] = Clean(c.Title)
+	}
+	grid = append(grid, titles)
+	for _, row := range rows {
+		grid = append(grid, cells(row, len(columns)))
+	}
+	widths := widthsOf(grid, len(columns))
+	if width > 0 && !fit(columns, widths, width) {
+		return stacked(grid)
+	}
+	var b strings.Builder
+	for _, row := range grid {
+		writeRow(&b, row, widths)
+	}
+	return b.String()
+}
+
+func cells(row []string, count int) []string {
+	out := make([]string, count)
+	for i := range min(count, len(row)) {
+		out[i] = Clean(row[i])
+	}
+	return out
+}
+
+func widthsOf(grid [][]string, count int) []int {
+	widths := make([]int, count)
+	for _, row := range grid {
+		for i, cell := range row {
+			widths[i] = max(widths[i], displaywidth.String(cell))
+		}
+	}
+	return widths
+}
+
+// fit narrows the widest column that may be cut until all is within width, and
+// tells whether that worked.
+func fit(columns []Column, widths []int, width int) bool {
+	total := len(gap) * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	for ; total > width; total-- {
+		widest := -1
+		for i, c := range columns {
+			if c.Shrink && widths[i] > shrunk && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return false
+		}
+		widths[widest]--
+	}
+	return true
+}
+
+func writeRow(b *strings.Builder, row []string, widths []int) {
+	var line strings.Builder
+	for i, cell := range row {
+		cell = cut(cell, widths[i])
+		line.WriteString(cell)
+		if i < len(row)-1 {
+			line.WriteString(strings.Repeat(" ", widths[i]-displaywidth.String(cell)) + gap)
+		}
+	}
+	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+}
+
+// cut shortens a cell to a width, in terminal cells.
+func cut(cell string, width int) string {
+	if displaywidth.String(cell) <= width {
+		return cell
+	}
+	return displaywidth.TruncateString(cell, width, ellipsis)
+}
+
+func stacked(grid [][]string) string {
+	titles := grid[0]
+	widest := widthsOf([][]string{titles}, len(titles))
+	pad := 0
+	for _, w := range widest {
+		pad = max(pad, w)
+	}
+	var b strings.Builder
+	for n, row := range grid[1:] {
+		if n > 0 {
+			b.WriteByte('\n')
+		}
+		for i, cell := range row {
+			if cell != "" {
+				b.WriteString(titles[i] + strings.Repeat(" ", pad-widest[i]) + gap + cell + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// Clean makes hostile text safe for a terminal and for a line of its own:
+// control characters, escape sequences, direction marks and bytes that are no
+// UTF-8 are spelled out as Go spells them, \x1b for an escape.
+func Clean(text string) string {
+	if !strings.ContainsFunc(text, hostile) {
+		return text
+	}
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if hostile(r) {
+			b.WriteString(escape(text[:size]))
+		} else {
+			b.WriteString(text[:size])
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
+
+// hostile tells what does not print as itself. U+FFFD stands for bytes that are
+// no UTF-8, too.
+func hostile(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+
+func escape(char string) string {
+	quoted := strconv.QuoteToASCII(char)
+	return quoted[1 : len(quoted)-1]
+}
