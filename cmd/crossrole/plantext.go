@@ -105,9 +105,8 @@ func writePlan(w io.Writer, p assume.Plan) error {
 
 func callText(c callJSON) string {
 	var b strings.Builder
-	b.WriteString(c.Action)
+	b.WriteString(strings.TrimRight(c.Action+" "+c.RoleARN, " "))
 	for _, f := range []struct{ name, value string }{
-		{"", c.RoleARN},
 		{"session name", c.SessionName},
 		{"external ID", c.ExternalID},
 		{"MFA", c.MFASerial},
@@ -117,7 +116,7 @@ func callText(c callJSON) string {
 		{"policies", strings.Join(c.PolicyARNs, ",")},
 	} {
 		if f.value != "" {
-			b.WriteString(strings.TrimRight("\n             "+f.name, " ") + " " + clean(f.value))
+			b.WriteString("\n             " + f.name + " " + clean(f.value))
 		}
 	}
 	for key, value := range sortedPairs(c.Tags) {

@@ -11,7 +11,9 @@ import (
 var version = "dev"
 
 // commands is the tree: one file a command.
-var commands = []func(*app) *cobra.Command{}
+var commands = []func(*app) *cobra.Command{
+	newAssumeCmd,
+}
 
 const rootHelp = `crossrole turns a profile of ~/.aws/config into short-lived credentials for a
 role, usually in another account, and hands them to a shell, an SDK, a child

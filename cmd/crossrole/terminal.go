@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/term"
-
 	"crossrole/internal/assume"
 )
 
@@ -63,30 +61,15 @@ func personGone(doing string, err error) error {
 // askHidden reads a line without echo. Whatever ends it, the terminal is put
 // back as it was.
 func (t *terminal) askHidden(ctx context.Context, prompt string) (string, error) {
-	before, err := term.GetState(int(t.in.Fd()))
+	restore, err := hideEcho(t.in)
 	if err != nil {
 		return "", err
 	}
-	if _, err := io.WriteString(t.out, prompt); err != nil {
-		return "", err
-	}
-	type answer struct {
-		text []byte
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		text, err := term.ReadPassword(int(t.in.Fd()))
-		got <- answer{text, err}
+	defer func() {
+		restore()
+		_, _ = io.WriteString(t.out, "\n")
 	}()
-	defer func() { _, _ = io.WriteString(t.out, "\n") }()
-	select {
-	case a := <-got:
-		return strings.TrimSpace(string(a.text)), a.err
-	case <-ctx.Done():
-		_ = term.Restore(int(t.in.Fd()), before)
-		return "", context.Canceled
-	}
+	return t.askLine(ctx, prompt)
 }
 
 // confirm asks a question whose answer is yes or no; only a "y" is a yes.
@@ -103,7 +86,7 @@ func (a *app) confirm(ctx context.Context, question string) (bool, error) {
 	return strings.EqualFold(text, "y") || strings.EqualFold(text, "yes"), nil
 }
 
-// askLine reads a line with echo.
+// askLine reads a line.
 func (t *terminal) askLine(ctx context.Context, prompt string) (string, error) {
 	if _, err := io.WriteString(t.out, prompt); err != nil {
 		return "", err
@@ -124,7 +107,6 @@ func (t *terminal) askLine(ctx context.Context, prompt string) (string, error) {
 		}
 		return strings.TrimSpace(a.text), a.err
 	case <-ctx.Done():
-		_, _ = io.WriteString(t.out, "\n")
 		return "", context.Canceled
 	}
 }

@@ -1,6 +1,10 @@
 package main
 
-import "os"
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
 
 // openTerminal opens the console. It fails where there is none.
 func openTerminal() (*terminal, error) {
@@ -14,4 +18,18 @@ func openTerminal() (*terminal, error) {
 		return nil, err
 	}
 	return &terminal{in: in, out: out}, nil
+}
+
+// hideEcho turns the console's echo off and gives what turns it back on.
+func hideEcho(f *os.File) (restore func(), err error) {
+	console := windows.Handle(f.Fd())
+	var before uint32
+	if err := windows.GetConsoleMode(console, &before); err != nil {
+		return nil, err
+	}
+	hidden := before&^windows.ENABLE_ECHO_INPUT | windows.ENABLE_LINE_INPUT | windows.ENABLE_PROCESSED_INPUT
+	if err := windows.SetConsoleMode(console, hidden); err != nil {
+		return nil, err
+	}
+	return func() { _ = windows.SetConsoleMode(console, before) }, nil
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"crossrole/internal/assume"
+	"crossrole/internal/output"
+)
+
+const assumeHelp = `Obtains a session of a role and prints its credentials.
+
+PROFILE is a profile of ~/.aws/config; without one it is AWS_PROFILE, then
+"default". A role's ARN works too, with --source-profile for whose credentials
+assume it.
+
+On a terminal nothing secret is printed: a summary, and the line to type. With
+--show, or into a pipe, a file or $(…), the credentials come in the --format:
+
+  env            export lines for sh, bash, zsh, ksh, dash (default)
+  env-no-export  the same without export
+  fish, powershell, windows-cmd, nushell
+  dotenv         KEY=VALUE lines
+  process        JSON for credential_process
+  json           JSON with everything known about the session
+  github         masks, then variables for the job's next steps ($GITHUB_ENV)
+  gitlab         a dotenv report file`
+
+// assumeOptions is what the command line of assume says.
+type assumeOptions struct {
+	planFlags
+	format          string
+	show            bool
+	dryRun          bool
+	writeProfile    string
+	credentialsFile string
+	force           bool
+}
+
+func newAssumeCmd(a *app) *cobra.Command {
+	o := &assumeOptions{}
+	cmd := &cobra.Command{
+		Use:   "assume [PROFILE | ROLE_ARN]",
+		Short: "Print or write credentials for a profile's role",
+		Long:  assumeHelp,
+		Example: `  eval $(crossrole assume prod)
+  crossrole assume prod --format process
+  crossrole assume arn:aws:iam::222222222222:role/RoleB --source-profile me
+  crossrole assume prod --write-profile prod-session
+  crossrole assume prod --dry-run`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), a, strings.Join(args, ""))
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().StringVar(&o.format, "format", output.Env, "how to print: "+strings.Join(output.Formats(), ", "))
+	cmd.Flags().BoolVar(&o.show, "show", false, "print the credentials on a terminal too")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the plan (or with --write-profile the change) and stop: no network, no question")
+	cmd.Flags().StringVar(&o.writeProfile, "write-profile", "", "write the session into this profile of the credentials file")
+	cmd.Flags().StringVar(&o.credentialsFile, "credentials-file", "", "the file for --write-profile (default AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)")
+	cmd.Flags().BoolVar(&o.force, "force", false, "let --write-profile replace long-term keys or a credential_process")
+	return cmd
+}
+
+func (o *assumeOptions) check() error {
+	if !slices.Contains(output.Formats(), o.format) {
+		return &usageError{Why: "unknown --format " + strconv.Quote(o.format), Advice: []string{"it is one of " + strings.Join(output.Formats(), ", ")}}
+	}
+	if o.writeProfile == "" && (o.credentialsFile != "" || o.force) {
+		return usagef("--credentials-file and --force go with --write-profile")
+	}
+	return o.planFlags.check()
+}
+
+func (o *assumeOptions) run(ctx context.Context, a *app, name string) error {
+	r, err := o.plan(a, name)
+	if err != nil {
+		return err
+	}
+	if o.dryRun && o.writeProfile == "" {
+		return o.printPlan(a, r.plan)
+	}
+	if o.writeProfile != "" {
+		return o.write(ctx, a, r)
+	}
+	session, err := o.obtain(ctx, a, r)
+	if err != nil {
+		return err
+	}
+	if a.outIsTerminal() && !o.show {
+		return summarise(a, r, session)
+	}
+	return o.print(a, credentials(r, session))
+}
+
+func (o *assumeOptions) printPlan(a *app, p assume.Plan) error {
+	for _, w := range p.Warnings {
+		a.say("warning: " + w)
+	}
+	if o.format == output.JSON {
+		enc := json.NewEncoder(a.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(newPlanJSON(p))
+	}
+	return writePlan(a.out, p)
+}
+
+// summarise is what a person sees on a terminal: nothing secret.
+func summarise(a *app, r resolved, s assume.Session) error {
+	who := s.ARN
+	if who == "" {
+		who = s.AccessKeyID
+	}
+	until := "does not expire"
+	if !s.Expires.IsZero() {
+		until = "until " + s.Expires.Format(time.RFC3339) + " (" + s.LeftAt(a.now()).Round(time.Second).String() + ")"
+	}
+	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  eval $(crossrole assume %s)\n", clean(who), until, shellWord(r.chain.Name))
+	return err
+}
+
+// print writes the payload in one piece, or nothing.
+func (o *assumeOptions) print(a *app, c output.Credentials) error {
+	if o.format == output.GitHub {
+		return a.printGitHub(c)
+	}
+	text, err := output.Render(o.format, c)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(a.out, text)
+	return err
+}
+
+// credentials opens the session for a sink.
+func credentials(r resolved, s assume.Session) output.Credentials {
+	return output.Credentials{
+		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey.Reveal(), SessionToken: s.SessionToken.Reveal(),
+		Expires: s.Expires, AccountID: s.AccountID, ARN: s.ARN, Profile: r.chain.Name, Region: r.region(),
+	}
+}
+
+// region is what the session's environment gets: the region somebody chose,
+// not the one that only the partition decided.
+func (r resolved) region() string {
+	if r.plan.Where.RegionFrom.String() == "default" {
+		return ""
+	}
+	return r.plan.Where.Region
+}
+
+// printGitHub masks the secrets first, and only then hands them to the job's
+// next steps: whatever fails in between, the log shows nothing.
+func (a *app) printGitHub(c output.Credentials) error {
+	path := a.getenv("GITHUB_ENV")
+	if path == "" {
+		return &configError{Why: "GITHUB_ENV is not set: this is no step of a GitHub job", Advice: []string{"use --format env in a shell"}}
+	}
+	masks, text, err := output.GitHubFiles(c, rand.Reader)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(a.out, masks); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("appending to GITHUB_ENV: %w", err)
+	}
+	_, err = io.WriteString(f, text)
+	return errors.Join(err, f.Close())
+}
