@@ -250,6 +250,7 @@ func (a *Account) complete() error {
 		a.Partition = "aws"
 	}
 	a.completeARNs()
+	a.completeDates()
 	return nil
 }
 
@@ -270,6 +271,45 @@ func (a *Account) arns() (out []string) {
 		out = append(out, p.ARN)
 	}
 	return out
+}
+
+// epoch is the creation date of what came without one, so that the same file gives the same answers at every start.
+var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (a *Account) completeDates() {
+	set := func(t *time.Time) {
+		if t.IsZero() {
+			*t = epoch
+		}
+	}
+	for _, u := range a.Users {
+		set(&u.Created)
+		for i := range u.AccessKeys {
+			set(&u.AccessKeys[i].Created)
+		}
+		for i := range u.MFADevices {
+			set(&u.MFADevices[i].Enabled)
+		}
+	}
+	for _, r := range a.Roles {
+		set(&r.Created)
+	}
+	for _, g := range a.Groups {
+		set(&g.Created)
+	}
+	for _, p := range a.Policies {
+		set(&p.Created)
+		set(&p.Updated)
+		for i := range p.Versions {
+			set(&p.Versions[i].Created)
+		}
+	}
+	for _, p := range a.OIDC {
+		set(&p.Created)
+	}
+	for _, p := range a.SAML {
+		set(&p.Created)
+	}
 }
 
 func (a *Account) completeARNs() {

@@ -3,10 +3,11 @@ package localsts
 import (
 	"bytes"
 	"compress/flate"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
+
+	"crossrole/internal/policy"
 )
 
 // maxChained is the longest session of a role that was assumed by a role's session.
@@ -52,7 +53,7 @@ func (s *Server) assumeRole(c *call) ([]node, *apiError) {
 	}
 	ctx := s.assumeContext(c, g, mfa)
 	if externalID != "" {
-		ctx["sts:ExternalId"] = one(externalID)
+		ctx["sts:ExternalId"] = policy.One(externalID)
 	}
 	if apiErr := s.decideAssume(c, g, roleARN, "sts:AssumeRole", ctx); apiErr != nil {
 		return nil, apiErr
@@ -134,7 +135,7 @@ func (g *grant) checkTags(who *caller) *apiError {
 	return nil
 }
 
-func (s *Server) decideAssume(c *call, g *grant, roleARN, act string, ctx conditions) *apiError {
+func (s *Server) decideAssume(c *call, g *grant, roleARN, act string, ctx policy.Context) *apiError {
 	g.account, g.role = s.world.role(roleARN)
 	acts := []string{act}
 	if c.form.Has("Tags.member.1.Key") || len(g.tags) > 0 {
@@ -144,8 +145,8 @@ func (s *Server) decideAssume(c *call, g *grant, roleARN, act string, ctx condit
 		acts = append(acts, "sts:SetSourceIdentity")
 	}
 	for _, a := range acts {
-		if d := s.decide(&request{caller: c.caller, federated: g.federated, action: a, roleARN: roleARN, account: g.account, role: g.role, ctx: ctx}); !d.allowed {
-			c.log.Why = append(c.log.Why, d.why...)
+		q := &request{caller: c.caller, federated: g.federated, action: a, roleARN: roleARN, account: g.account, role: g.role, ctx: ctx}
+		if s.decide(c, q).Decision != policy.DecisionAllow {
 			return notAuthorized(c.caller, a, roleARN)
 		}
 	}
@@ -224,8 +225,10 @@ func (g *grant) packedSize() (int, *apiError) {
 	if len(g.policyARNs) > 10 {
 		return 0, validationError("The number of policy ARNs exceeds the limit of 10.")
 	}
-	if g.policy != "" && !json.Valid([]byte(g.policy)) {
-		return 0, badRequest("MalformedPolicyDocument", "This policy contains invalid Json")
+	if g.policy != "" {
+		if apiErr := refusal(policy.Session, g.policy); apiErr != nil {
+			return 0, apiErr
+		}
 	}
 	var b bytes.Buffer
 	z, err := flate.NewWriter(&b, flate.DefaultCompression)

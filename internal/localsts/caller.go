@@ -3,7 +3,6 @@ package localsts
 import (
 	"net/http"
 	"strings"
-	"time"
 )
 
 // caller is who signed a request.
@@ -55,7 +54,7 @@ func (c *caller) isRoot() bool {
 func (c *caller) isRoleSession() bool { return c.session != nil && c.session.Kind == roleSession }
 
 // authenticate says who signed the request, or refuses it with STS's own codes. The world is read-locked.
-func (s *Server) authenticate(r *http.Request, body []byte, service string, now time.Time) (*caller, *apiError) {
+func (s *Server) authenticate(r *http.Request, body []byte, cl *call) (*caller, *apiError) {
 	sig, apiErr := parseSignature(r)
 	if apiErr != nil {
 		return nil, apiErr
@@ -64,15 +63,16 @@ func (s *Server) authenticate(r *http.Request, body []byte, service string, now 
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	if apiErr := sig.check(r, service, now); apiErr != nil {
+	if apiErr := sig.check(r, cl.service, cl.now); apiErr != nil {
 		return nil, apiErr
 	}
 	if !sig.verify(r, body, secret) {
 		return nil, forbidden("SignatureDoesNotMatch", msgBadSignature)
 	}
-	if c.session != nil && !now.Before(c.session.Expires) {
+	if c.session != nil && !cl.now.Before(c.session.Expires) {
 		return nil, forbidden("ExpiredToken", msgExpiredToken)
 	}
+	cl.region = sig.region
 	return c, nil
 }
 
@@ -109,4 +109,9 @@ func (c *caller) findOwner() bool {
 	}
 	c.user = c.account.users[name]
 	return c.user != nil && c.user.ID == c.session.OwnerID
+}
+
+// mayCallIAM: sessions of GetFederationToken never may, those of GetSessionToken only with MFA (STS API reference).
+func (c *caller) mayCallIAM() bool {
+	return c.session == nil || c.session.Kind == roleSession || c.session.Kind == userSession && c.session.MFA
 }

@@ -17,7 +17,8 @@ type Call struct {
 	Params    url.Values // without tokens and codes
 	Code      string     // the error's code; empty if the call succeeded, "Hook" if a hook answered
 	Message   string     // the error's message
-	Why       []string   // the decision's trace, a line each; what the client is not told
+	Why       []string   // the decisions, a line each; with Options.Log their traces too. The client is not told
+	Encoded   string     // with Options.Log, the last denial as DecodeAuthorizationMessage takes it
 }
 
 // maxCalls bounds what is remembered in full; the counts go on.

@@ -1,18 +1,14 @@
 package localsts
 
 import (
-	"encoding/json"
-	"path"
-	"slices"
+	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"crossrole/internal/policy"
 )
-
-// conditions are the condition keys of a request.
-type conditions map[string][]string
-
-func one(v string) []string       { return []string{v} }
-func values(v ...string) []string { return v }
 
 // request is one question: may the caller do the action to the role.
 type request struct {
@@ -22,255 +18,254 @@ type request struct {
 	roleARN   string
 	account   *accountIndex // of the role; nil if unknown
 	role      *Role         // nil if there is none
-	ctx       conditions
+	ctx       policy.Context
 }
 
-// decision is the answer, with the trace that the client does not get.
-type decision struct {
-	allowed bool
-	why     []string
-}
-
-// assumeContext is the context of the calls that assume a role.
-func (s *Server) assumeContext(c *call, g *grant, mfa bool) conditions {
-	ctx := conditions{"sts:RoleSessionName": one(g.sessionName), "aws:CurrentTime": one(c.now.UTC().Format(time.RFC3339))}
-	if g.sourceIdentity != "" {
-		ctx["sts:SourceIdentity"] = one(g.sourceIdentity)
+// baseContext are the condition keys of any request: what AWS knows of the caller, the session and the call.
+func (s *Server) baseContext(c *call) policy.Context {
+	ctx := policy.Context{
+		"aws:CurrentTime":     policy.One(c.now.UTC().Format(time.RFC3339)),
+		"aws:EpochTime":       policy.One(strconv.FormatInt(c.now.Unix(), 10)),
+		"aws:SecureTransport": policy.One("true"), // as at AWS: it is the rehearsal that is plain HTTP
+		"aws:ViaAWSService":   policy.One("false"),
 	}
-	for _, t := range g.tags {
-		ctx["aws:RequestTag/"+t.Key] = one(t.Value)
-		ctx["aws:TagKeys"] = append(ctx["aws:TagKeys"], t.Key)
+	set := func(key, v string) {
+		if v != "" {
+			ctx[key] = policy.One(v)
+		}
 	}
+	set("aws:SourceIp", c.sourceIP)
+	set("aws:UserAgent", c.userAgent)
+	set("aws:RequestedRegion", c.region)
 	who := c.caller
 	if who == nil {
 		return ctx
 	}
-	ctx["aws:PrincipalArn"], ctx["aws:PrincipalAccount"] = one(who.principalARN()), one(who.account.ID)
-	ctx["aws:userid"] = one(who.userID())
-	if mfa || who.session != nil {
-		has := mfa || who.session.MFA
-		ctx["aws:MultiFactorAuthPresent"] = one(map[bool]string{true: "true", false: "false"}[has])
+	for k, v := range policy.DeriveContext(who.policyCaller()) {
+		ctx[k] = v
+	}
+	ctx["aws:PrincipalIsAWSService"] = policy.One("false")
+	s.world.org.principalKeys(ctx, who.account.ID)
+	for _, t := range who.tags() {
+		ctx["aws:PrincipalTag/"+t.Key] = policy.One(t.Value)
+	}
+	who.sessionKeys(ctx, c.now)
+	return ctx
+}
+
+// sessionKeys are the keys that only temporary credentials have.
+func (c *caller) sessionKeys(ctx policy.Context, now time.Time) {
+	ses := c.session
+	if ses == nil {
+		return
+	}
+	ctx["aws:TokenIssueTime"] = policy.One(ses.Issued.UTC().Format(time.RFC3339))
+	ctx["aws:MultiFactorAuthPresent"] = policy.One(strconv.FormatBool(ses.MFA))
+	if ses.MFA {
+		ctx["aws:MultiFactorAuthAge"] = policy.One(strconv.Itoa(int(now.Sub(ses.Issued).Seconds())))
+	}
+	if ses.SourceIdentity != "" {
+		ctx["aws:SourceIdentity"] = policy.One(ses.SourceIdentity)
+	}
+	if ses.Federated != "" {
+		ctx["aws:FederatedProvider"] = policy.One(ses.Federated)
+	}
+}
+
+// assumeContext is the context of the calls that assume a role.
+func (s *Server) assumeContext(c *call, g *grant, mfa bool) policy.Context {
+	ctx := s.baseContext(c)
+	ctx["sts:RoleSessionName"] = policy.One(g.sessionName)
+	if g.sourceIdentity != "" {
+		ctx["sts:SourceIdentity"] = policy.One(g.sourceIdentity)
+	}
+	tagKeys(ctx, g.tags)
+	if len(g.transitive) > 0 {
+		ctx["sts:TransitiveTagKeys"] = policy.Many(g.transitive...)
+	}
+	if mfa {
+		ctx["aws:MultiFactorAuthPresent"] = policy.One("true")
+		ctx["aws:MultiFactorAuthAge"] = policy.One("0")
 	}
 	return ctx
 }
 
-// decide answers by trust policy and identity policies.
-func (s *Server) decide(q *request) decision {
-	if q.role == nil {
-		return decision{why: []string{"there is no such role"}}
+// tagKeys are the keys of the tags that a request carries.
+func tagKeys(ctx policy.Context, tags []Tag) {
+	var keys []string
+	for _, t := range tags {
+		ctx["aws:RequestTag/"+t.Key] = policy.One(t.Value)
+		keys = append(keys, t.Key)
 	}
-	trust := judge(q.role.Trust, q, true)
-	if q.caller == nil {
-		return decision{allowed: trust == allowedByName, why: []string{"the trust policy says " + trust.String()}}
+	if keys != nil {
+		ctx["aws:TagKeys"] = policy.Many(keys...)
 	}
-	identity := s.identity(q)
-	d := decision{why: []string{"the trust policy says " + trust.String(), "the identity policies say " + identity.String()}}
-	switch {
-	case trust == denied || identity == denied || trust == silent:
-	case trust == allowedByName && q.account == q.caller.account:
-		d.allowed = true
-	default:
-		d.allowed = identity != silent
-	}
-	return d
 }
 
-func (s *Server) identity(q *request) effect {
-	var docs []Document
-	add := func(inline []InlinePolicy, attached []Attached) {
-		for _, p := range inline {
-			docs = append(docs, p.Document)
-		}
-		for _, at := range attached {
-			docs = append(docs, q.caller.account.managed(at.ARN))
-		}
+func (s *Server) resourceKeys(ctx policy.Context, account *accountIndex, tags []Tag) {
+	if account == nil {
+		return
 	}
-	if u := q.caller.user; u != nil {
-		add(u.Inline, u.Attached)
-		for _, name := range u.Groups {
-			if g := q.caller.account.groups[strings.ToLower(name)]; g != nil {
-				add(g.Inline, g.Attached)
-			}
-		}
-	} else if r := q.caller.role; r != nil {
-		add(r.Inline, r.Attached)
+	ctx["aws:ResourceAccount"] = policy.One(account.ID)
+	s.world.org.resourceKeys(ctx, account.ID)
+	for _, t := range tags {
+		ctx["aws:ResourceTag/"+t.Key] = policy.One(t.Value)
+		ctx["iam:ResourceTag/"+t.Key] = policy.One(t.Value)
 	}
-	out := silent
-	for _, d := range docs {
-		out = max(out, judge(d, q, false))
+}
+
+func (c *caller) policyCaller() policy.Caller {
+	p := policy.Caller{ARN: c.arn(), UniqueID: c.userID()}
+	if c.role != nil {
+		p.PrincipalARN = c.role.ARN
+	}
+	return p
+}
+
+// tags are the principal tags: the session's own win over the user's or role's.
+func (c *caller) tags() []Tag {
+	var out []Tag
+	switch {
+	case c.user != nil:
+		out = append(out, c.user.Tags...)
+	case c.role != nil:
+		out = append(out, c.role.Tags...)
+	}
+	if c.session != nil {
+		for _, t := range c.session.Tags {
+			out = append(withoutTag(out, t.Key), t)
+		}
 	}
 	return out
 }
 
-func (x *accountIndex) managed(arn string) Document {
-	if p := x.policies[arn]; p != nil {
-		for _, v := range p.Versions {
-			if v.IsDefault {
-				return v.Document
-			}
+func withoutTag(list []Tag, key string) []Tag {
+	out := list[:0:0]
+	for _, t := range list {
+		if !strings.EqualFold(t.Key, key) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// decide asks the evaluator. A role that does not exist is a denial like any other.
+func (s *Server) decide(c *call, q *request) *policy.Result {
+	if q.role == nil {
+		res := policy.InvalidResult(fmt.Errorf("there is no role %s in the accounts given", clip(q.roleARN)))
+		res.Decision = policy.DecisionDeny
+		s.explain(c, q.action, q.roleARN, res)
+		return res
+	}
+	s.resourceKeys(q.ctx, q.account, q.role.Tags)
+	req := &policy.Request{
+		RoleARN: q.roleARN, Actions: []string{q.action}, Context: q.ctx, Organization: s.world.org.forPolicy(),
+		Trust: s.world.docs.get(q.role.Trust, "trust policy of "+q.role.Name), RCPs: s.world.levels(q.account.ID, rcps),
+	}
+	if q.caller == nil {
+		req.Caller = policy.Caller{ARN: q.federated}
+	} else {
+		req.Caller = q.caller.policyCaller()
+		req.Identity, req.Boundary = s.world.identityPolicies(q.caller), s.world.boundary(q.caller)
+		req.Session = s.world.sessionPolicy(q.caller)
+		req.SCPs = s.world.levels(q.caller.account.ID, scps)
+	}
+	res := policy.Decide(req)
+	s.explain(c, q.action, q.roleARN, res)
+	return res
+}
+
+// authorize decides any other action of the caller, and refuses it in AWS's words. shown is how the message names
+// the resource, where that is not its ARN.
+func (s *Server) authorize(c *call, act, resource, shown string, ctx policy.Context) *apiError {
+	res := s.evaluate(c, c.caller, act, resource, ctx)
+	if res.Decision == policy.DecisionAllow {
+		return nil
+	}
+	if shown == "" {
+		shown = resource
+	}
+	return accessDenied("User: %s is not authorized to perform: %s on resource: %s%s", c.caller.arn(), act, clip(shown), because(res, act))
+}
+
+func (s *Server) evaluate(c *call, who *caller, act, resource string, ctx policy.Context) *policy.Result {
+	res := policy.EvaluateAction(&policy.ActionRequest{
+		Caller: who.policyCaller(), Organization: s.world.org.forPolicy(), Action: act, Resource: resource, Context: ctx,
+		Identity: s.world.identityPolicies(who), Boundary: s.world.boundary(who), Session: s.world.sessionPolicy(who),
+		SCPs: s.world.levels(who.account.ID, scps), RCPs: s.world.levels(who.account.ID, rcps),
+	})
+	s.explain(c, act, resource, res)
+	return res
+}
+
+// because is the end of an IAM denial: the kind of policy that decided.
+func because(res *policy.Result, act string) string {
+	names := map[policy.Side]string{
+		policy.SideIdentity: "identity-based policy", policy.SideBoundary: "permissions boundary", policy.SideSession: "session policy",
+		policy.SideSCP: "service control policy", policy.SideRCP: "resource control policy",
+	}
+	for _, r := range res.Reasons {
+		name := names[r.Side]
+		switch {
+		case name == "":
+		case res.Explicit && r.Effect == policy.Deny:
+			return " with an explicit deny in " + article(name)
+		case !res.Explicit && r.Effect == policy.EffectNone:
+			return " because no " + name + " allows the " + act + " action"
 		}
 	}
 	return ""
 }
 
-// effect is what a policy says, the stronger the greater.
-type effect int
-
-const (
-	silent effect = iota
-	allowedByAccount
-	allowedByName
-	denied
-)
-
-func (e effect) String() string {
-	return [...]string{"nothing", "yes, to the account", "yes", "no"}[e]
-}
-
-type statement struct {
-	Effect                string
-	Principal             any
-	Action, NotAction     any
-	Resource, NotResource any
-	Condition             map[string]map[string]any
-	NotPrincipal          any
-}
-
-func judge(d Document, q *request, trust bool) effect {
-	var doc struct{ Statement json.RawMessage }
-	var list []statement
-	if json.Unmarshal([]byte(d), &doc) != nil {
-		return silent
+func article(name string) string {
+	if strings.HasPrefix(name, "i") {
+		return "an " + name
 	}
-	if json.Unmarshal(doc.Statement, &list) != nil {
-		list = make([]statement, 1)
-		if json.Unmarshal(doc.Statement, &list[0]) != nil {
-			return silent
+	return "a " + name
+}
+
+// explain keeps the decision for the server's own log: the client is told as little as AWS tells.
+func (s *Server) explain(c *call, act, resource string, res *policy.Result) {
+	c.log.Why = append(c.log.Why, fmt.Sprintf("%s: %s on %s", res.Decision, act, clip(resource)))
+	for _, r := range res.Reasons {
+		where := string(r.Side)
+		if r.Policy != "" {
+			where += " " + r.Policy
+		}
+		if r.Statement != "" {
+			where += " " + r.Statement
+		}
+		c.log.Why = append(c.log.Why, "  "+where+": "+r.Why)
+	}
+	if s.opts.Log != nil {
+		for _, st := range res.Trace {
+			c.log.Why = append(c.log.Why, "    "+traceLine(st))
+		}
+		if res.Decision != policy.DecisionAllow {
+			c.log.Encoded = s.encodeDecision(c, act, resource, res)
 		}
 	}
-	out := silent
-	for _, st := range list {
-		if e := st.judge(q, trust); e > out {
-			out = e
-		}
-	}
-	return out
 }
 
-func (st *statement) judge(q *request, trust bool) effect {
-	if st.NotPrincipal != nil || !covers(st.Action, st.NotAction, strings.ToLower(q.action), strings.ToLower) {
-		return silent
+func traceLine(st policy.Step) string {
+	verdict := "does not apply"
+	if st.Applies {
+		verdict = "applies"
 	}
-	hit := allowedByName
-	if trust {
-		hit = principalMatch(st.Principal, q)
-	} else if !covers(st.Resource, st.NotResource, q.roleARN, func(s string) string { return s }) {
-		return silent
+	line := fmt.Sprintf("%s %s %s %s: %s", st.Side, st.Policy, st.Statement, st.Effect, verdict)
+	if st.Failed != "" {
+		line += ", " + st.Failed
 	}
-	if hit == silent || !holds(st.Condition, q.ctx) {
-		return silent
+	if st.Why != "" {
+		line += ": " + st.Why
 	}
-	if st.Effect == "Deny" {
-		return denied
-	}
-	if st.Effect != "Allow" {
-		return silent
-	}
-	return hit
+	return line
 }
 
-func covers(yes, no any, v string, fold func(string) string) bool {
-	if no != nil {
-		return !slices.ContainsFunc(texts(no), func(p string) bool { return wild(fold(p), v) })
+func peer(r *http.Request) string {
+	host := r.RemoteAddr
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
 	}
-	return slices.ContainsFunc(texts(yes), func(p string) bool { return wild(fold(p), v) })
-}
-
-func principalMatch(p any, q *request) effect {
-	m, ok := p.(map[string]any)
-	if !ok {
-		return silent
-	}
-	if q.caller == nil {
-		if slices.Contains(texts(m["Federated"]), q.federated) {
-			return allowedByName
-		}
-		return silent
-	}
-	best := silent
-	for _, v := range texts(m["AWS"]) {
-		switch v {
-		case "*", q.caller.arn(), q.caller.principalARN(), q.caller.userID():
-			return allowedByName
-		case q.caller.account.ID, q.caller.account.iam("root"):
-			best = allowedByAccount
-		}
-	}
-	return best
-}
-
-func holds(c map[string]map[string]any, ctx conditions) bool {
-	for op, keys := range c {
-		for key, want := range keys {
-			if !holdsOne(op, key, texts(want), ctx) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func holdsOne(op, key string, want []string, ctx conditions) bool {
-	var have []string
-	for k, v := range ctx {
-		if strings.EqualFold(k, key) {
-			have = v
-		}
-	}
-	op, ifExists := strings.CutSuffix(op, "IfExists")
-	if op == "Null" {
-		return slices.Contains(want, map[bool]string{true: "true", false: "false"}[have == nil])
-	}
-	base, negated := strings.CutPrefix(op, "StringNot")
-	if negated {
-		base = "String" + base
-	}
-	if have == nil {
-		return ifExists || negated
-	}
-	any := slices.ContainsFunc(have, func(h string) bool {
-		return slices.ContainsFunc(want, func(w string) bool { return compare(base, w, h) })
-	})
-	return any != negated
-}
-
-func compare(op, want, have string) bool {
-	switch op {
-	case "StringEquals":
-		return want == have
-	case "StringEqualsIgnoreCase", "Bool":
-		return strings.EqualFold(want, have)
-	case "StringLike", "ArnLike", "ArnEquals":
-		return wild(want, have)
-	}
-	return false
-}
-
-func wild(pattern, s string) bool {
-	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(s, "/", "\x00"))
-	return ok && err == nil
-}
-
-func texts(v any) (out []string) {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case bool:
-		return []string{map[bool]string{true: "true", false: "false"}[v]}
-	case []any:
-		for _, x := range v {
-			out = append(out, texts(x)...)
-		}
-	}
-	return out
+	return strings.Trim(host, "[]")
 }

@@ -66,6 +66,8 @@ type call struct {
 	now     time.Time
 	caller  *caller
 	log     Call
+
+	sourceIP, userAgent, region string
 }
 
 // action answers a call of which the caller is known (or which needs none).
@@ -76,16 +78,25 @@ type action struct {
 	run      func(*Server, *call) ([]node, *apiError)
 }
 
-var actions = map[string]action{
-	"AssumeRole":                {service: "sts", run: (*Server).assumeRole},
-	"AssumeRoleWithWebIdentity": {service: "sts", unsigned: true, run: (*Server).assumeRoleWithWebIdentity},
-	"GetCallerIdentity":         {service: "sts", run: (*Server).getCallerIdentity},
-	"GetSessionToken":           {service: "sts", run: (*Server).getSessionToken},
+// actions is everything that is served, by name; no two services share one.
+var actions = allActions()
+
+func allActions() map[string]action {
+	m := iamActions()
+	m["AssumeRole"] = action{service: "sts", run: (*Server).assumeRole}
+	m["AssumeRoleWithWebIdentity"] = action{service: "sts", unsigned: true, run: (*Server).assumeRoleWithWebIdentity}
+	m["AssumeRoleWithSAML"] = action{service: "sts", unsigned: true, run: (*Server).assumeRoleWithSAML}
+	m["GetCallerIdentity"] = action{service: "sts", run: (*Server).getCallerIdentity}
+	m["GetSessionToken"] = action{service: "sts", run: (*Server).getSessionToken}
+	m["GetFederationToken"] = action{service: "sts", run: (*Server).getFederationToken}
+	m["GetAccessKeyInfo"] = action{service: "sts", run: (*Server).getAccessKeyInfo}
+	m["DecodeAuthorizationMessage"] = action{service: "sts", run: (*Server).decodeAuthorizationMessage}
+	return m
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{id: requestID(), service: "sts", now: s.opts.Now().Add(s.opts.Skew)}
+	c := &call{id: requestID(), service: "sts", now: s.opts.Now().Add(s.opts.Skew), sourceIP: peer(r), userAgent: r.UserAgent()}
 	defer s.recoverFrom(w, c)
 	body, apiErr := readBody(w, r)
 	if apiErr == nil {
@@ -124,9 +135,12 @@ func (s *Server) dispatch(r *http.Request, body []byte, c *call) ([]node, *apiEr
 		defer s.world.mu.RUnlock()
 	}
 	if !a.unsigned {
-		who, apiErr := s.authenticate(r, body, c.service, c.now)
+		who, apiErr := s.authenticate(r, body, c)
 		if apiErr != nil {
 			return nil, apiErr
+		}
+		if c.service == "iam" && !who.mayCallIAM() {
+			return nil, forbidden("InvalidClientTokenId", msgInvalidToken)
 		}
 		c.caller = who
 		c.log.Caller = who.arn()

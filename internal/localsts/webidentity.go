@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"crossrole/internal/policy"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 )
@@ -129,18 +130,18 @@ func (id *webIdentity) judge(extra awsClaims, now time.Time) *apiError {
 }
 
 // conditions adds the provider's condition keys.
-func (id *webIdentity) conditions(ctx conditions) conditions {
+func (id *webIdentity) conditions(ctx policy.Context) policy.Context {
 	host := id.provider.URL
 	aud := id.audience
 	if id.azp != "" {
 		aud = id.azp
-		ctx[host+":oaud"] = values(id.Audience...)
+		ctx[host+":oaud"] = policy.Many(id.Audience...)
 	}
-	ctx[host+":aud"], ctx[host+":sub"] = one(aud), one(id.Subject)
+	ctx[host+":aud"], ctx[host+":sub"] = policy.One(aud), policy.One(id.Subject)
 	if len(id.amr) > 0 {
-		ctx[host+":amr"] = values(id.amr...)
+		ctx[host+":amr"] = policy.Many(id.amr...)
 	}
-	ctx["aws:FederatedProvider"] = one(id.provider.ARN)
+	ctx["aws:FederatedProvider"] = policy.One(id.provider.ARN)
 	return ctx
 }
 

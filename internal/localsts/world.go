@@ -11,6 +11,9 @@ type World struct {
 	mu       sync.RWMutex
 	accounts map[string]*accountIndex
 	keys     map[string]keyOwner // long-term access keys
+	org      *Organization       // nil without one
+	places   map[string]place    // of the accounts in the organization
+	docs     documents
 
 	mfaMu   sync.Mutex
 	mfaUsed map[string]uint64 // device serial → the last step whose code was used
@@ -114,6 +117,20 @@ func (w *World) addKey(o keyOwner) error {
 		return fmt.Errorf("account %s: access key %q is given twice", o.account.ID, o.key.ID)
 	}
 	w.keys[o.key.ID] = o
+	return nil
+}
+
+// SetOrganization puts the accounts into an organization. Call it before serving.
+func (w *World) SetOrganization(o *Organization) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	w.org, w.places = o, map[string]place{}
+	for id := range w.accounts {
+		if p, ok := o.find(id); ok {
+			w.places[id] = p
+		}
+	}
 	return nil
 }
 
