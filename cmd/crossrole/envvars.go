@@ -51,5 +51,6 @@ var variables = []variable{
 	{"CROSSROLE_CACHE", "how sessions are kept: auto (default), keyring, file or off", false},
 	{"CROSSROLE_CACHE_DIR", "where they are kept, instead of crossrole in the user's cache folder", false},
 	{"XDG_CACHE_HOME", "the user's cache folder", false},
+	{"TERM", "dumb: no colour", false},
 	{"CROSSROLE_PROCESS_CHAIN", "set for a credential_process, so that one that asks for itself is stopped", false},
 }

@@ -13,6 +13,7 @@ var version = "dev"
 // commands is the tree: one file a command.
 var commands = []func(*app) *cobra.Command{
 	newAssumeCmd,
+	newExplainCmd,
 }
 
 const rootHelp = `crossrole turns a profile of ~/.aws/config into short-lived credentials for a

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"crossrole/internal/policy"
+)
+
+// explainFlags are the flags of explain. Those of planFlags say what would be sent; the others say what there is.
+type explainFlags struct {
+	planFlags
+	format string
+	trace  bool
+
+	request string
+
+	caller        string
+	principalARN  string
+	uniqueID      string
+	organization  string
+	management    string
+	accounts      []string
+	trust         string
+	identity      []string
+	boundary      string
+	sessionPolicy string
+	scps          []string
+	rcps          []string
+	actions       []string
+	context       []string
+	mfa           bool
+}
+
+const explainHelp = `Is this role assumption allowed, and if not, which statement is missing, and on
+which side? AWS answers a refused AssumeRole with one sentence and no reason.
+
+The first line says allowed or denied. Then come the statements that decided,
+with file and line, and after a denial the smallest statement that would make it
+pass, on the side that lacks it. A statement that is shown as a fix was put in
+and evaluated again; it never has a wildcard.
+
+From files, nothing is called and no credentials are needed:
+  --caller and --role-arn say who assumes what, the other flags which policies
+  there are. The request is given what AWS itself would put into it (such as
+  aws:PrincipalArn); --context adds what only you can know (aws:SourceIp, …).
+  --account is a snapshot of a whole account, as
+  aws iam get-account-authorization-details prints it; then any caller and role
+  in it is known by its ARN. The other files are added to what it holds, or
+  (trust policy, boundary) take its place: what if?
+  --request FILE holds all of it in one JSON object, for tests in CI; its
+  context is exactly what the request carries. See docs/explain.md.
+
+Every --scp and --rcp may be LEVEL=FILE: each level (root, OUs, account) must
+allow. Files without a level belong to the same one.
+
+Exit codes: 0 allowed, 4 denied, 3 invalid (a policy or an ARN that AWS would
+refuse), 1 unknown (something that could change the answer could not be read).`
+
+func newExplainCmd(a *app) *cobra.Command {
+	f := &explainFlags{}
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "Say whether a role may be assumed, and which statement is missing on which side",
+		Long:  explainHelp,
+		Example: `  crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
+    --trust-policy trust.json --identity-policy AssumeRoleForRoleB.json --external-id ExternalId123
+  crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
+    --account 111111111111.json --account 222222222222.json
+  crossrole explain --request request.json --format json
+  jq -c . request.json | crossrole explain --request - >/dev/null || echo "not allowed"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), a)
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *explainFlags) register(cmd *cobra.Command) {
+	f.planFlags.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.format, "format", "text", "text or json")
+	flags.BoolVar(&f.trace, "trace", false, "also show every statement that was held against the request")
+	flags.StringVar(&f.request, "request", "", "file with the whole request as one JSON object (- is stdin)")
+	flags.StringVar(&f.caller, "caller", "", "ARN of who assumes the role: a user, a role, or a role's session")
+	flags.StringVar(&f.principalARN, "caller-role-arn", "", "ARN of the caller's role, when --caller is its session and the role has a path")
+	flags.StringVar(&f.uniqueID, "caller-id", "", "unique id of the caller (AIDA…, AROA…:session)")
+	flags.StringVar(&f.organization, "org-id", "", "id of the caller's organization (o-…): aws:PrincipalOrgID")
+	flags.StringVar(&f.management, "management-account", "", "the organization's management account, which SCPs and RCPs don't bind")
+	flags.StringArrayVar(&f.accounts, "account", nil, "file with an account snapshot (may be repeated)")
+	flags.StringVar(&f.trust, "trust-policy", "", "file with the role's trust policy")
+	flags.StringArrayVar(&f.identity, "identity-policy", nil, "file with an identity policy of the caller (may be repeated)")
+	flags.StringVar(&f.boundary, "boundary", "", "file with the caller's permissions boundary")
+	flags.StringVar(&f.sessionPolicy, "session-policy", "", "file with the session policy in force for the caller's own session")
+	flags.StringArrayVar(&f.scps, "scp", nil, "[LEVEL=]FILE with an SCP of the caller's account (may be repeated)")
+	flags.StringArrayVar(&f.rcps, "rcp", nil, "[LEVEL=]FILE with an RCP of the role's account (may be repeated)")
+	flags.StringArrayVar(&f.actions, "action", nil, "action to ask for, instead of sts:AssumeRole and what the other flags need (may be repeated)")
+	flags.StringArrayVar(&f.context, "context", nil, "KEY=VALUE that the request carries (a repeated key is multi-valued)")
+	flags.BoolVar(&f.mfa, "mfa", false, "the request carries MFA")
+}
+
+// offlineFlags describe a caller and policies; they say nothing next to a whole request.
+var offlineFlags = []string{
+	"caller", "caller-role-arn", "caller-id", "org-id", "management-account", "account", "trust-policy", "identity-policy", "boundary",
+	"session-policy", "scp", "rcp", "action", "context", "mfa",
+}
+
+func (f *explainFlags) check(cmd *cobra.Command) error {
+	if f.format != "text" && f.format != "json" {
+		return usagef("--format %s: explain knows text and json", strconv.Quote(f.format))
+	}
+	if f.request != "" {
+		for _, name := range append([]string{"role-arn", "external-id"}, offlineFlags...) {
+			if cmd.Flags().Changed(name) {
+				return usagef("--%s has no meaning beside --request, which says everything", name)
+			}
+		}
+		return f.planFlags.check()
+	}
+	if f.caller == "" || f.over.RoleARN == "" || f.trust == "" && len(f.accounts) == 0 {
+		return asUsage(errors.New("explain needs --caller, --role-arn and --trust-policy (or --account), or --request"), "see crossrole explain --help")
+	}
+	return f.planFlags.check()
+}
+
+func (f *explainFlags) run(_ context.Context, a *app) error {
+	if f.request != "" {
+		req, err := f.readRequest(a)
+		if err != nil {
+			return err
+		}
+		return f.answer(a, finding{Result: policy.Evaluate(req), req: req})
+	}
+	found, err := f.fileFinding(a)
+	if err != nil {
+		return err
+	}
+	return f.answer(a, found)
+}
+
+// readRequest reads --request. Its context is complete as it stands.
+func (f *explainFlags) readRequest(a *app) (*policy.Request, error) {
+	in, name, err := a.open(f.request)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	req, err := policy.ParseRequest(in, name)
+	var syntax *policy.SyntaxError
+	if errors.As(err, &syntax) {
+		return nil, &configError{Why: "reading the request: " + syntax.Error(), Advice: []string{"docs/explain.md has the shape of a request"}}
+	}
+	return req, err
+}
+
+// answer prints what was found; the exit code is part of it.
+func (f *explainFlags) answer(a *app, found finding) error {
+	var err error
+	if f.format == "json" {
+		err = writeJSON(a.out, found)
+	} else {
+		_, err = io.WriteString(a.out, explainText(a.painter(), found, f.trace))
+	}
+	if err != nil {
+		return err
+	}
+	return decisionExit(found.Decision)
+}
+
+func decisionExit(d policy.Decision) error {
+	switch d {
+	case policy.DecisionAllow:
+		return nil
+	case policy.DecisionDeny:
+		return &exitError{Code: exitDenied}
+	case decisionUnknown:
+		return &exitError{Code: exitFailed}
+	default:
+		return &exitError{Code: exitConfiguration}
+	}
+}
