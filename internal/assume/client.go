@@ -85,7 +85,7 @@ func newSTS(where Where, httpClient aws.HTTPClient) *sts.Client {
 func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = maxAttempts
-		o.MaxBackoff = 5 * time.Second
+		o.MaxBackoff = 2 * time.Second
 	})
 }
 

@@ -116,7 +116,7 @@ func (p place) unreached(err error) error {
 	var u *url.Error
 	var status *awshttp.ResponseError
 	switch {
-	case errors.As(err, &status):
+	case errors.As(err, &status) && status.Response != nil && status.HTTPStatusCode() > 0:
 		e.Why = "the endpoint answered " + oneLine(status.Response.Status) + " and nothing that STS would say"
 		e.Advice = []string{"check that endpoint_url or AWS_ENDPOINT_URL_STS is an STS endpoint"}
 	case errors.As(err, &dns):

@@ -194,6 +194,14 @@ func TestDeadServers(t *testing.T) {
 	if !errors.As(err, &timeout) {
 		t.Errorf("no TimeoutError: %v", err)
 	}
+	_, err = runAt(t, "http://127.0.0.1:1", chainTo(roleOpen), Overrides{}, Deps{})
+	if !errors.As(err, &call) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	_, err = runAt(t, "http://no-such-host.invalid", chainTo(roleOpen), Overrides{}, Deps{})
+	if !errors.As(err, &call) || !strings.Contains(err.Error(), "no-such-host.invalid") {
+		t.Errorf("no such name: %v", err)
+	}
 }
 
 // A clock that is an hour off is corrected by AWS's own, and told.
