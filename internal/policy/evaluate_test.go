@@ -152,6 +152,8 @@ func TestWebIdentityAndSAML(t *testing.T) {
 		{"audience", oidc, oidc, ActionAssumeRoleWithWebIdentity, []string{ActionAssumeRoleWithWebIdentity}, "other", DecisionDeny},
 		{"other provider", oidc + "/x", oidc, ActionAssumeRoleWithWebIdentity, []string{ActionAssumeRoleWithWebIdentity}, "", DecisionDeny},
 		{"built in", "accounts.google.com", "accounts.google.com", ActionAssumeRoleWithWebIdentity, []string{ActionAssumeRoleWithWebIdentity}, "", DecisionAllow},
+		{"by host", "token.example.com", oidc, ActionAssumeRoleWithWebIdentity, []string{ActionAssumeRoleWithWebIdentity}, "", DecisionAllow},
+		{"by another host", "ken.example.com", oidc, ActionAssumeRoleWithWebIdentity, []string{ActionAssumeRoleWithWebIdentity}, "", DecisionDeny},
 		{"saml", saml, saml, ActionAssumeRoleWithSAML, []string{ActionAssumeRoleWithSAML}, "", DecisionAllow},
 		{"saml by web identity", saml, saml, ActionAssumeRoleWithWebIdentity, []string{ActionAssumeRoleWithWebIdentity}, "", DecisionDeny},
 		{"oidc by AssumeRole", oidc, oidc, ActionAssumeRole, []string{ActionAssumeRole}, "", DecisionDeny},

@@ -98,19 +98,41 @@ func TestResultShape(t *testing.T) {
 // Requests that can't be evaluated are invalid, not denied.
 func TestInvalid(t *testing.T) {
 	for name, change := range map[string]func(string) string{
-		"action":           func(s string) string { return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `["sts:AssumeRoles"]`, 1) },
-		"no service":       func(s string) string { return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `"AssumeRole"`, 1) },
-		"wildcard action":  func(s string) string { return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `["sts:*"]`, 1) },
-		"no actions":       func(s string) string { return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `[]`, 1) },
-		"session as role":  func(s string) string { return strings.Replace(s, `222222222222:role/Target",`, `222222222222:assumed-role/Target/x",`, 1) },
-		"user as role":     func(s string) string { return strings.Replace(s, `222222222222:role/Target",`, `222222222222:user/Target",`, 1) },
-		"13 digits":        func(s string) string { return strings.Replace(s, `222222222222:role/Target",`, `2222222222222:role/Target",`, 1) },
-		"blank account":    func(s string) string { return strings.Replace(s, `222222222222:role/Target",`, `:role/Target",`, 1) },
-		"no role":          func(s string) string { return strings.Replace(s, `"arn:aws:iam::222222222222:role/Target",`, `null,`, 1) },
-		"caller":           func(s string) string { return strings.Replace(s, `sts::111111111111:assumed-role/Caller/me`, `iam::111111111111:group/g`, 1) },
-		"other's role":     func(s string) string { return strings.Replace(s, `role/team/Caller", "unique`, `role/team/Other", "unique`, 1) },
-		"trust":            func(s string) string { return strings.Replace(s, `"Effect": "Allow", "Principal"`, `"Effect": "allow", "Principal"`, 1) },
-		"trust is a list":  func(s string) string { return strings.Replace(s, `"permissions_boundary": null`, `"permissions_boundary": []`, 1) },
+		"action": func(s string) string {
+			return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `["sts:AssumeRoles"]`, 1)
+		},
+		"no service": func(s string) string {
+			return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `"AssumeRole"`, 1)
+		},
+		"wildcard action": func(s string) string {
+			return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `["sts:*"]`, 1)
+		},
+		"no actions": func(s string) string { return strings.Replace(s, `["sts:AssumeRole", "sts:TagSession"]`, `[]`, 1) },
+		"session as role": func(s string) string {
+			return strings.Replace(s, `222222222222:role/Target",`, `222222222222:assumed-role/Target/x",`, 1)
+		},
+		"user as role": func(s string) string {
+			return strings.Replace(s, `222222222222:role/Target",`, `222222222222:user/Target",`, 1)
+		},
+		"13 digits": func(s string) string {
+			return strings.Replace(s, `222222222222:role/Target",`, `2222222222222:role/Target",`, 1)
+		},
+		"blank account": func(s string) string { return strings.Replace(s, `222222222222:role/Target",`, `:role/Target",`, 1) },
+		"no role": func(s string) string {
+			return strings.Replace(s, `"arn:aws:iam::222222222222:role/Target",`, `null,`, 1)
+		},
+		"caller": func(s string) string {
+			return strings.Replace(s, `sts::111111111111:assumed-role/Caller/me`, `iam::111111111111:group/g`, 1)
+		},
+		"other's role": func(s string) string {
+			return strings.Replace(s, `role/team/Caller", "unique`, `role/team/Other", "unique`, 1)
+		},
+		"trust": func(s string) string {
+			return strings.Replace(s, `"Effect": "Allow", "Principal"`, `"Effect": "allow", "Principal"`, 1)
+		},
+		"trust is a list": func(s string) string {
+			return strings.Replace(s, `"permissions_boundary": null`, `"permissions_boundary": []`, 1)
+		},
 		"identity no JSON": func(s string) string { return strings.Replace(s, `"{\"Version\"`, `"{Version\"`, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {

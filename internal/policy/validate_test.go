@@ -12,7 +12,9 @@ func TestValidateRefuses(t *testing.T) {
 	trust := func(principal string) string {
 		return head + `{"Effect":"Allow","Principal":` + principal + `,"Action":"sts:AssumeRole"}]}`
 	}
-	st := func(more string) string { return head + `{"Effect":"Allow","Action":"s3:*","Resource":"*"` + more + `}]}` }
+	st := func(more string) string {
+		return head + `{"Effect":"Allow","Action":"s3:*","Resource":"*"` + more + `}]}`
+	}
 	for _, c := range []struct {
 		name string
 		kind Kind
@@ -151,22 +153,22 @@ func TestValidateTellsAll(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                "x.json:1:1: the text ends",
-		"[]":                              "x.json:1:1: a policy document is an object, not a list",
-		"{\n  \"a\": 1,\n}":               "x.json:3:1: a comma before",
-		"{\"a\" 1}":                       "1:6: expected ':'",
-		"{\"a\": tru}":                    "1:7: unexpected 't'",
-		"{\"a\": 01}":                     "1:7: ",
-		"{\"a\": \"\n\"}":                 "control character",
-		"{\"a\": \"\\x\"}":                "unknown escape",
-		"{\"a\": \"\\u12\"}":              "hexadecimal",
-		"{\"a\": \"b":                     "without its closing quote",
-		"{} {}":                           "1:4: text after the end",
-		"{\"a\": \"\xff\"}":               "not UTF-8",
-		strings.Repeat("[", 100_000):      "nested deeper",
-		strings.Repeat(`{"a":`, 100_000):  "nested deeper",
+		"":                                  "x.json:1:1: the text ends",
+		"[]":                                "x.json:1:1: a policy document is an object, not a list",
+		"{\n  \"a\": 1,\n}":                 "x.json:3:1: a comma before",
+		"{\"a\" 1}":                         "1:6: expected ':'",
+		"{\"a\": tru}":                      "1:7: unexpected 't'",
+		"{\"a\": 01}":                       "1:7: ",
+		"{\"a\": \"\n\"}":                   "control character",
+		"{\"a\": \"\\x\"}":                  "unknown escape",
+		"{\"a\": \"\\u12\"}":                "hexadecimal",
+		"{\"a\": \"b":                       "without its closing quote",
+		"{} {}":                             "1:4: text after the end",
+		"{\"a\": \"\xff\"}":                 "not UTF-8",
+		strings.Repeat("[", 100_000):        "nested deeper",
+		strings.Repeat(`{"a":`, 100_000):    "nested deeper",
 		"[" + strings.Repeat("1,", 600_000): "more than",
-		strings.Repeat(" ", 17<<20):       "larger than",
+		strings.Repeat(" ", 17<<20):         "larger than",
 	} {
 		_, err := Parse([]byte(text), "x.json")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
