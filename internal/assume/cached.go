@@ -57,9 +57,7 @@ func (k *Keeper) Keep(prev Provider, step Step) Provider {
 	if k.began.IsZero() {
 		k.began = k.now()
 	}
-	if before, ok := prev.(*kept); ok {
-		before.inner = true
-	}
+	becomeInner(prev)
 	return &kept{keeper: k, prev: prev, step: step}
 }
 
@@ -114,6 +112,15 @@ type kept struct {
 	prev   Provider
 	step   Step
 	inner  bool // another step is called with its session, and nobody else sees it
+}
+
+func (c *kept) becomeInner() { c.inner = true }
+
+// becomeInner tells a provider that another step is called with its session.
+func becomeInner(p Provider) {
+	if p, ok := p.(interface{ becomeInner() }); ok {
+		p.becomeInner()
+	}
 }
 
 // held is a session with the life it was kept with.

@@ -58,11 +58,11 @@ func describe(err error) string {
 }
 
 // newSTS makes the client that every hop of a plan shares.
-func newSTS(where Where, httpClient aws.HTTPClient) *sts.Client {
+func newSTS(where Where, httpClient aws.HTTPClient, retryer aws.Retryer) *sts.Client {
 	o := sts.Options{
 		Region:     where.Region,
 		HTTPClient: httpClient,
-		Retryer:    newRetryer(),
+		Retryer:    retryer,
 	}
 	if where.Endpoint != "" {
 		o.BaseEndpoint = aws.String(where.Endpoint)

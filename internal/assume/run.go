@@ -29,6 +29,11 @@ type Deps struct {
 	// Timeout bounds each step's network and lock time, not the time a person takes.
 	// Zero means a minute.
 	Timeout time.Duration
+	// Shared makes what many plans of this process have in common once; nil
+	// leaves each plan alone.
+	Shared *Shared
+	// Gate makes the calls of many plans back off together; nil lets each alone.
+	Gate *Gate
 	// Parallel is how many calls may be under way at once; zero means one run.
 	Parallel int
 	// Now is the clock; nil means time.Now.
@@ -82,9 +87,14 @@ type httpClient interface {
 
 // NewRunner makes a runner. It reads the CA bundle and opens no connection.
 func NewRunner(where Where, deps Deps) (*Runner, error) {
-	client, err := newHTTPClient(where, deps.Parallel)
+	base, err := newHTTPClient(where, deps.Parallel)
 	if err != nil {
 		return nil, err
+	}
+	var client httpClient = base
+	retryer := newRetryer()
+	if deps.Gate != nil {
+		client, retryer = gatedClient{base, deps.Gate}, newSharedRetryer()
 	}
 	if deps.Timeout <= 0 {
 		deps.Timeout = time.Minute
@@ -98,7 +108,7 @@ func NewRunner(where Where, deps Deps) (*Runner, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{deps: deps, http: client, sts: newSTS(where, client)}, nil
+	return &Runner{deps: deps, http: client, sts: newSTS(where, client, retryer)}, nil
 }
 
 // Provider strings the plan's source and steps together. Nothing is called
@@ -109,6 +119,9 @@ func (r *Runner) Provider(plan Plan) (Provider, error) {
 	}
 	steps := r.steps(plan)
 	p := r.source(plan)
+	if r.deps.Shared != nil {
+		p = r.deps.Shared.share(p, Step{Key: r.sourceKey(plan), Kind: "source"})
+	}
 	for _, step := range steps {
 		p = r.keep(p, step)
 	}
@@ -116,16 +129,14 @@ func (r *Runner) Provider(plan Plan) (Provider, error) {
 }
 
 func (r *Runner) keep(prev Provider, step Step) Provider {
+	p := plainStep(prev, step)
 	if r.deps.Keep != nil {
-		return r.deps.Keep(prev, step)
+		p = r.deps.Keep(prev, step)
 	}
-	return ProviderFunc(func(ctx context.Context) (Session, error) {
-		caller, err := prev.Credentials(ctx)
-		if err != nil {
-			return Session{}, err
-		}
-		return step.Exchange(ctx, caller)
-	})
+	if r.deps.Shared != nil {
+		p = r.deps.Shared.share(p, step)
+	}
+	return p
 }
 
 // Keys are the fingerprints of the plan's steps, the last one that of the
