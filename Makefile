@@ -70,8 +70,21 @@ shellcheck: ## check our own shell scripts
 	else echo "make lint: shellcheck is not installed; skipping the shell scripts" >&2; fi
 
 .PHONY: bench
-bench: ## run the Go benchmarks
+bench: bench-start ## run every benchmark: whole processes first, then the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-start
+bench-start: ## what a start costs, as whole processes, beside a hello-world and the AWS CLI
+	$(GO) run ./internal/tools/startbench
+
+.PHONY: gate
+gate: ## fail when the warm path costs more than docs/performance.md promises
+	$(GO) run ./internal/tools/startbench -gate
+
+SOAK ?= 60s
+.PHONY: soak
+soak: ## 32 clients for SOAK (60s), with sessions that expire every few seconds
+	CROSSROLE_SOAK=$(SOAK) $(GO) test -count=1 -timeout 30m -run '^TestSoak$$' -v ./cmd/crossrole
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

@@ -105,7 +105,7 @@ func (o *assumeOptions) run(ctx context.Context, a *app, name string) error {
 	if a.outIsTerminal() && !o.show {
 		return summarise(a, r, session)
 	}
-	return o.print(a, credentials(r, session))
+	return o.print(a, r, session)
 }
 
 func (o *assumeOptions) printPlan(a *app, p assume.Plan) error {
@@ -134,8 +134,9 @@ func summarise(a *app, r resolved, s assume.Session) error {
 	return err
 }
 
-// print writes the payload in one piece, or nothing.
-func (o *assumeOptions) print(a *app, c output.Credentials) error {
+// print writes the payload in one piece, or nothing, and remembers it.
+func (o *assumeOptions) print(a *app, r resolved, s assume.Session) error {
+	c := credentials(r, s)
 	if o.format == output.GitHub {
 		return a.printGitHub(c)
 	}
@@ -143,8 +144,11 @@ func (o *assumeOptions) print(a *app, c output.Credentials) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(a.out, text)
-	return err
+	if _, err = io.WriteString(a.out, text); err != nil {
+		return err
+	}
+	o.answered(a, r, s, text)
+	return nil
 }
 
 // credentials opens the session for a sink.

@@ -13,7 +13,7 @@ const (
 	spread = 3 * time.Minute
 	// clockSlack is how far an entry's making may lie ahead of the clock: less than that is two clocks read in turn.
 	clockSlack = 5 * time.Second
-	// lastMoment is the end of a session that nobody gets: it would expire on the way.
+	// lastMoment is the longest end of a session that nobody gets: it would expire on the way.
 	lastMoment = time.Minute
 	// passing is the life of sessions so short that no window fits in it.
 	passing = 2 * time.Minute
@@ -65,7 +65,12 @@ func (l Life) Usable(now time.Time) bool {
 
 func (l Life) whole() time.Duration { return l.Expires.Sub(l.Made) }
 
-func (l Life) end() time.Duration { return min(lastMoment, l.whole()/10) }
+// end is the last part of a session that nobody gets: a tenth, but a minute at most and a second at least, where a
+// quarter of it is not less.
+func (l Life) end() time.Duration {
+	whole := l.whole()
+	return min(lastMoment, max(whole/10, min(time.Second, whole/4)))
+}
 
 // least is what must be left of a session that can be renewed without a person. One that was asked for so short that
 // it never satisfies the SDKs' window is kept as long as they take it at all; renewing it at each call would help

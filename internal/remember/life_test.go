@@ -38,8 +38,8 @@ func TestJudge(t *testing.T) {
 		{"15 minutes were asked for", 15 * time.Minute, 15 * time.Minute, false, 0, 4 * time.Minute, 0.9, Fresh},
 		{"15 minutes were asked for, 10 left", 15 * time.Minute, 15 * time.Minute, false, 0, 5 * time.Minute, 0, Stale},
 		{"less came than was asked for", 14 * time.Minute, 0, false, 0, 0, 0, Stale},
-		{"seconds", 4 * time.Second, 0, false, 0, 3 * time.Second, 0.9, Fresh},
-		{"seconds, about to end", 4 * time.Second, 0, false, 0, 3700 * time.Millisecond, 0, Stale},
+		{"seconds", 4 * time.Second, 0, false, 0, 2900 * time.Millisecond, 0.9, Fresh},
+		{"seconds, about to end", 4 * time.Second, 0, false, 0, 3 * time.Second, 0, Stale},
 		{"expires before it was made", -time.Hour, 0, false, 0, 0, 0, Stale},
 	} {
 		l := Life{Made: noon, Expires: noon.Add(c.whole), Asked: c.asked, Person: c.person, MinTTL: c.minTTL}
