@@ -83,6 +83,11 @@ func StartTest(t testingT, opts Options, accounts ...*Account) *TestServer {
 	if err != nil {
 		t.Fatalf("make the world: %v", err)
 	}
+	return startWorld(t, w, opts)
+}
+
+func startWorld(t testingT, w *World, opts Options) *TestServer {
+	t.Helper()
 	s, err := New(w, opts)
 	if err != nil {
 		t.Fatalf("make the server: %v", err)
