@@ -41,6 +41,16 @@ var (
 	ErrDuration = errors.New("a console session lasts from 15m to 12h")
 )
 
+// An InputError is a value of the request that can't be used.
+type InputError struct {
+	Field string // of SignIn, lower-case; or "role"
+	Value string
+	Why   string
+}
+
+// Error names the value.
+func (e *InputError) Error() string { return fmt.Sprintf("%s %q %s", e.Field, e.Value, e.Why) }
+
 // A StatusError is an answer of the federation endpoint other than 200. It holds
 // nothing of the answer: that could repeat the session.
 type StatusError struct{ Status int }
@@ -90,7 +100,10 @@ type SignIn struct {
 // URL asks the federation endpoint for a sign-in token and gives the address that
 // uses it. The address is as secret as the session; AWS honours it for 15 minutes.
 func (s SignIn) URL(ctx context.Context, client *http.Client, session Session) (string, error) {
-	if err := s.check(session); err != nil {
+	if session.SessionToken == "" {
+		return "", ErrLongTermKeys
+	}
+	if err := s.Check(); err != nil {
 		return "", err
 	}
 	p, err := placeOf(s.Partition, s.Region)
@@ -100,9 +113,6 @@ func (s SignIn) URL(ctx context.Context, client *http.Client, session Session) (
 	endpoint := p.signIn() + "/federation"
 	if s.Endpoint != "" {
 		endpoint = s.Endpoint
-	}
-	if err := checkEndpoint(endpoint); err != nil {
-		return "", err
 	}
 	destination, err := p.destination(s.Service, s.Region)
 	if err != nil {
@@ -123,10 +133,22 @@ func (s SignIn) URL(ctx context.Context, client *http.Client, session Session) (
 	return address, nil
 }
 
-func (s SignIn) check(session Session) error {
+// Check finds what is wrong with the request itself. URL does so too; a caller
+// who asks first asks a person for nothing in vain.
+func (s SignIn) Check() error {
+	p, err := placeOf(s.Partition, s.Region)
+	if err != nil {
+		return err
+	}
+	if _, err := p.destination(s.Service, s.Region); err != nil {
+		return err
+	}
+	if s.Endpoint != "" {
+		if err := checkEndpoint(s.Endpoint); err != nil {
+			return err
+		}
+	}
 	switch {
-	case session.SessionToken == "":
-		return ErrLongTermKeys
 	case s.Duration == 0:
 		return nil
 	case s.Duration < MinDuration || s.Duration > MaxDuration:
@@ -142,11 +164,11 @@ func checkEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil:
-		return fmt.Errorf("federation endpoint %q: not an http or https address", endpoint)
+		return &InputError{"endpoint", endpoint, "is not an http or https address"}
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
 		return nil
 	}
-	return fmt.Errorf("federation endpoint %q: must be https, or http on loopback", endpoint)
+	return &InputError{"endpoint", endpoint, "must be https, or http on loopback"}
 }
 
 func isLoopback(host string) bool {

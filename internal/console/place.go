@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -34,10 +33,10 @@ func placeOf(partition, region string) (place, error) {
 	}
 	p, ok := places[partition]
 	if !ok {
-		return place{}, fmt.Errorf("partition %q has no console that we know", partition)
+		return place{}, &InputError{"partition", partition, "has no console that we know"}
 	}
 	if region != "" && !label.MatchString(region) {
-		return place{}, fmt.Errorf("%q is not a region's name", region)
+		return place{}, &InputError{"region", region, "is not a region's name"}
 	}
 	if p.region != "" && region != "" {
 		p.region = region
@@ -79,7 +78,7 @@ func (p place) destination(name, region string) (string, error) {
 		path = strings.TrimSuffix(strings.ToLower(first)+"/"+below, "/")
 	}
 	if !service.MatchString(path) {
-		return "", fmt.Errorf("%q is not a service's name in the console's addresses", name)
+		return "", &InputError{"service", name, "is not a name in the console's addresses"}
 	}
 	page := p.host("console") + "/" + path
 	if known || !strings.Contains(path, "/") {

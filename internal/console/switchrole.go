@@ -13,11 +13,11 @@ import (
 func SwitchRole(roleARN, displayName string) (string, error) {
 	parts := strings.SplitN(roleARN, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || !isAccount(parts[4]) {
-		return "", fmt.Errorf("%q is not a role's ARN", roleARN)
+		return "", &InputError{"role", roleARN, "is not a role's ARN"}
 	}
 	name, isRole := strings.CutPrefix(parts[5], "role/")
 	if !isRole || name == "" || strings.HasSuffix(name, "/") {
-		return "", fmt.Errorf("%q is not a role's ARN", roleARN)
+		return "", &InputError{"role", roleARN, "is not a role's ARN"}
 	}
 	p, err := placeOf(parts[1], "")
 	if err != nil {

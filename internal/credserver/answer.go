@@ -71,10 +71,14 @@ func writeCredentials(w http.ResponseWriter, c Credentials) {
 type Error struct {
 	Status        int // of HTTP
 	Code, Message string
+	Err           error // what went wrong; not part of the answer
 }
 
 // Error is the message.
 func (e *Error) Error() string { return e.Message }
+
+// Unwrap gives what went wrong.
+func (e *Error) Unwrap() error { return e.Err }
 
 func asError(err error) *Error {
 	var e *Error
@@ -82,9 +86,9 @@ func asError(err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{http.StatusGatewayTimeout, "RefreshTimedOut", err.Error()}
+		return &Error{http.StatusGatewayTimeout, "RefreshTimedOut", err.Error(), err}
 	default:
-		return &Error{http.StatusBadGateway, "RefreshFailed", err.Error()}
+		return &Error{http.StatusBadGateway, "RefreshFailed", err.Error(), err}
 	}
 }
 

@@ -38,21 +38,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) admit(r *http.Request) (profile string, refusal *Error) {
 	switch {
 	case !s.hostAllowed(r):
-		return "", &Error{http.StatusForbidden, "HostNotAllowed", "the Host header does not name this endpoint"}
+		return "", refuse(http.StatusForbidden, "HostNotAllowed", "the Host header does not name this endpoint")
 	case fromBrowser(r.Header):
-		return "", &Error{http.StatusForbidden, "BrowserNotAllowed", "requests of web pages are not answered"}
+		return "", refuse(http.StatusForbidden, "BrowserNotAllowed", "requests of web pages are not answered")
 	case r.Method != http.MethodGet:
-		return "", &Error{http.StatusMethodNotAllowed, "MethodNotAllowed", "only GET is answered"}
+		return "", refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", "only GET is answered")
 	case !s.tokenMatches(r.Header):
-		return "", &Error{http.StatusForbidden, "InvalidAuthorizationToken", "the Authorization header does not hold this endpoint's token"}
+		return "", refuse(http.StatusForbidden, "InvalidAuthorizationToken", "the Authorization header does not hold this endpoint's token")
 	case r.ContentLength != 0:
-		return "", &Error{http.StatusRequestEntityTooLarge, "BodyNotAllowed", "a request has no body"}
+		return "", refuse(http.StatusRequestEntityTooLarge, "BodyNotAllowed", "a request has no body")
 	}
 	name, err := url.PathUnescape(strings.TrimPrefix(r.URL.EscapedPath(), "/"))
 	if _, ok := s.sources[name]; err != nil || !ok {
-		return "", &Error{http.StatusNotFound, "ProfileNotServed", "no profile is served at this path"}
+		return "", refuse(http.StatusNotFound, "ProfileNotServed", "no profile is served at this path")
 	}
 	return name, nil
+}
+
+func refuse(status int, code, message string) *Error {
+	return &Error{Status: status, Code: code, Message: message}
 }
 
 // hostAllowed keeps out a web page whose own name was pointed at 127.0.0.1

@@ -13,9 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -143,6 +145,17 @@ func Listen(ctx context.Context, port int) (net.Listener, error) {
 	return nil, fmt.Errorf("listen on 127.0.0.1:%d: %w", port, err)
 }
 
+// Warm gets the credentials of every profile, one after the other by name, so
+// that what can't be had is known before anybody asks. The error is the Provider's.
+func (s *Server) Warm(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(s.sources)) {
+		if _, err := s.sources[name].get(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Serve answers on ln until ctx ends, then lets the requests in flight finish
 // for a few seconds and closes everything. It refuses a listener that is not on
 // loopback. A stop by ctx is no error.
@@ -175,7 +188,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if hs.Shutdown(drain) != nil {
 		hs.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve credentials on %s: %w", addr, err)
+	}
 	return nil
 }
 

@@ -278,7 +278,7 @@ func TestProviderErrors(t *testing.T) {
 			return session(time.Hour), errors.New("call AssumeRole: connection refused")
 		}, 502, "RefreshFailed"},
 		{"chosen", func(context.Context, time.Duration) (Credentials, error) {
-			return Credentials{}, fmt.Errorf("wrapped: %w", &Error{403, "AccessDenied", "not authorized"})
+			return Credentials{}, fmt.Errorf("wrapped: %w", &Error{Status: 403, Code: "AccessDenied", Message: "not authorized"})
 		}, 403, "AccessDenied"},
 		{"slow", func(ctx context.Context, _ time.Duration) (Credentials, error) {
 			<-ctx.Done()
@@ -361,7 +361,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { _ = c.Close() })
 	}
 	first := <-accepted
 	select {
