@@ -53,4 +53,8 @@ var variables = []variable{
 	{"XDG_CACHE_HOME", "the user's cache folder", false},
 	{"TERM", "dumb: no colour", false},
 	{"CROSSROLE_PROCESS_CHAIN", "set for a credential_process, so that one that asks for itself is stopped", false},
+	{"CROSSROLE_FEDERATION_URL", "federation endpoint of `console`, instead of AWS's own (https, or http on loopback)", false},
+	{"SHELL", "the shell that `exec` starts without a command (COMSPEC on Windows)", false},
+	{"PATH", "where `exec` looks for its command", false},
+	{"XDG_RUNTIME_DIR", "where `serve` puts its token's file, if there is such a folder", false},
 }

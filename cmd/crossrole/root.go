@@ -13,6 +13,10 @@ var version = "dev"
 // commands is the tree: one file a command.
 var commands = []func(*app) *cobra.Command{
 	newAssumeCmd,
+	newExecCmd,
+	newServeCmd,
+	newConsoleCmd,
+	newWhoamiCmd,
 	newExplainCmd,
 }
 
