@@ -1,10 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +14,9 @@ import (
 // explainFlags are the flags of explain. Those of planFlags say what would be sent; the others say what there is.
 type explainFlags struct {
 	planFlags
-	format string
-	trace  bool
+	format  string
+	trace   bool
+	profile bool // a profile's chain is asked for, not a caller and a role by name
 
 	request string
 
@@ -44,7 +45,13 @@ with file and line, and after a denial the smallest statement that would make it
 pass, on the side that lacks it. A statement that is shown as a fix was put in
 and evaluated again; it never has a wildcard.
 
-From files, nothing is called and no credentials are needed:
+For a profile (or a role's ARN with --source-profile) it shows the chain: who
+calls what with which parameters, whether caller and role share an account, what
+each side must say, and all that can't work as the profile stands. Nothing is
+called, and no right to read IAM is needed. --account decides it too, from
+snapshots of the accounts.
+
+From files, without any profile:
   --caller and --role-arn say who assumes what, the other flags which policies
   there are. The request is given what AWS itself would put into it (such as
   aws:PrincipalArn); --context adds what only you can know (aws:SourceIp, …).
@@ -64,21 +71,27 @@ refuse), 1 unknown (something that could change the answer could not be read).`
 func newExplainCmd(a *app) *cobra.Command {
 	f := &explainFlags{}
 	cmd := &cobra.Command{
-		Use:   "explain",
+		Use:   "explain [PROFILE | ROLE_ARN]",
 		Short: "Say whether a role may be assumed, and which statement is missing on which side",
 		Long:  explainHelp,
-		Example: `  crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
+		Example: `  crossrole explain prod
+  crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
     --trust-policy trust.json --identity-policy AssumeRoleForRoleB.json --external-id ExternalId123
   crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
     --account 111111111111.json --account 222222222222.json
   crossrole explain --request request.json --format json
   jq -c . request.json | crossrole explain --request - >/dev/null || echo "not allowed"`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := strings.Join(args, "")
+			f.profile = name != "" || f.request == "" && f.caller == ""
 			if err := f.check(cmd); err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), a)
+			if f.profile {
+				return f.runProfile(cmd.Context(), a, name)
+			}
+			return f.run(a)
 		},
 	}
 	f.register(cmd)
@@ -108,31 +121,48 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.mfa, "mfa", false, "the request carries MFA")
 }
 
-// offlineFlags describe a caller and policies; they say nothing next to a whole request.
-var offlineFlags = []string{
-	"caller", "caller-role-arn", "caller-id", "org-id", "management-account", "account", "trust-policy", "identity-policy", "boundary",
-	"session-policy", "scp", "rcp", "action", "context", "mfa",
-}
+// The flags that belong to one way of asking alone.
+var (
+	// describing flags put a request together.
+	describing = []string{
+		"org-id", "management-account", "trust-policy", "identity-policy", "boundary", "session-policy", "scp", "rcp", "action", "context",
+	}
+	// besideRequest are those that say nothing next to a whole request.
+	besideRequest = append([]string{"role-arn", "external-id", "caller", "caller-role-arn", "caller-id", "account", "mfa"}, describing...)
+)
 
 func (f *explainFlags) check(cmd *cobra.Command) error {
 	if f.format != "text" && f.format != "json" {
 		return usagef("--format %s: explain knows text and json", strconv.Quote(f.format))
 	}
-	if f.request != "" {
-		for _, name := range append([]string{"role-arn", "external-id"}, offlineFlags...) {
-			if cmd.Flags().Changed(name) {
-				return usagef("--%s has no meaning beside --request, which says everything", name)
-			}
+	switch {
+	case f.request != "" && f.profile:
+		return usagef("--request says everything: no profile goes with it")
+	case f.request != "":
+		if err := refuseFlags(cmd, besideRequest, "beside --request, which says everything"); err != nil {
+			return err
 		}
-		return f.planFlags.check()
-	}
-	if f.caller == "" || f.over.RoleARN == "" || f.trust == "" && len(f.accounts) == 0 {
-		return asUsage(errors.New("explain needs --caller, --role-arn and --trust-policy (or --account), or --request"), "see crossrole explain --help")
+	case f.profile:
+		if err := refuseFlags(cmd, describing, "with a profile; describe the caller with --caller and leave the profile out"); err != nil {
+			return err
+		}
+	case f.over.RoleARN == "" || f.trust == "" && len(f.accounts) == 0:
+		return asUsage(errors.New("--caller goes with --role-arn and --trust-policy (or --account), or with a profile"), "see crossrole explain --help")
 	}
 	return f.planFlags.check()
 }
 
-func (f *explainFlags) run(_ context.Context, a *app) error {
+func refuseFlags(cmd *cobra.Command, names []string, why string) error {
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s has no meaning %s", name, why)
+		}
+	}
+	return nil
+}
+
+// run answers from a request or from files that the flags name.
+func (f *explainFlags) run(a *app) error {
 	if f.request != "" {
 		req, err := f.readRequest(a)
 		if err != nil {

@@ -33,14 +33,17 @@ const canary = "c4n4ryS3cr3tOfAUser00000000000000000000"
 //	calls ACTION N     the local STS was asked for ACTION N times so far
 //	exit CODE CMD...   CMD ends with exactly this code, and prints nothing on
 //	                   stdout unless the code is 0
+//	answers CODE CMD...  CMD ends with exactly this code, and its answer is on
+//	                   stdout whatever the code is
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sts":   scriptSTS,
-			"calls": scriptCalls,
-			"exit":  scriptExit,
+			"sts":     scriptSTS,
+			"calls":   scriptCalls,
+			"exit":    scriptExit,
+			"answers": scriptAnswers,
 		},
 		RequireExplicitExec: false,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -102,10 +105,28 @@ func scriptCalls(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func scriptAnswers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: answers CODE CMD...")
+	}
+	checkExit(ts, args)
+	if ts.ReadFile("stdout") == "" {
+		ts.Fatalf("%v: nothing on stdout", args[1:])
+	}
+}
+
 func scriptExit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exit CODE CMD...")
 	}
+	checkExit(ts, args)
+	if out := ts.ReadFile("stdout"); args[0] != "0" && out != "" {
+		ts.Fatalf("exit %s with something on stdout: %q", args[0], out)
+	}
+}
+
+// checkExit runs a command, wants its exit code, and no secret on stderr.
+func checkExit(ts *testscript.TestScript, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	got := "0"
 	if err != nil {
@@ -113,9 +134,6 @@ func scriptExit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("%v: exit %s, want %s", args[1:], got, args[0])
-	}
-	if out := ts.ReadFile("stdout"); got != "0" && out != "" {
-		ts.Fatalf("exit %s with something on stdout: %q", got, out)
 	}
 	if text := ts.ReadFile("stderr"); strings.Contains(text, canary) {
 		ts.Fatalf("a secret on stderr: %q", text)
