@@ -17,6 +17,7 @@ type Credentials struct {
 	SessionToken    string    // empty for long-term keys
 	Expires         time.Time // zero when they do not expire
 	Region          string    // empty when nobody chose one
+	RegionWasThere  bool      // the environment had the region already: it outlives the session
 	Profile         string    // the profile they were made for; may be empty
 	AccountID       string    // 12 digits; empty when unknown
 	ARN             string    // of the session; empty when unknown
@@ -106,14 +107,23 @@ func Variables(c Credentials) []Variable {
 	return append(set, unset...)
 }
 
-// VariableNames lists every variable that a session sets or takes away, in any
-// shell: what must be kept to restore the environment of before.
-func VariableNames() []string {
-	names := make([]string, 0, 12)
-	for _, v := range Variables(Credentials{Region: "any"}) {
-		names = append(names, v.Name)
+// regionMark tells the next crossrole in the same shell which AWS_REGION is only
+// the session's: it must not decide about another profile's.
+const regionMark = "CROSSROLE_SESSION_REGION"
+
+// shellVariables are those of a session in a shell, where others may follow.
+func shellVariables(c Credentials) []Variable {
+	mark := Variable{Name: regionMark, Unset: true}
+	if c.Region != "" && !c.RegionWasThere {
+		mark = Variable{Name: regionMark, Value: c.Region}
 	}
-	return names
+	return append(Variables(c), mark)
+}
+
+// SessionRegion tells whether a region that the environment has is only that of
+// a session which crossrole put there.
+func SessionRegion(getenv func(string) string, region string) bool {
+	return region != "" && getenv("CROSSROLE_PROFILE") != "" && getenv(regionMark) == region
 }
 
 // split parts the variables into those to set and the names to take away.

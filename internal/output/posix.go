@@ -13,13 +13,16 @@ import (
 // runs them. So every statement ends with a semicolon, and no word holds
 // anything that a glob, a brace or another expansion could take for its own.
 // A value that has more than plain characters is spelled in octal (see octal).
-func posix(variables []Variable, export bool) (string, error) {
+func posix(variables []Variable, kept []string, export bool) (string, error) {
 	command := ""
 	if export {
 		command = "export "
 	}
 	set, unset := split(variables)
 	var b strings.Builder
+	for _, name := range kept {
+		fmt.Fprintf(&b, "%s=\"${%s-}\";\n", was(name), name)
+	}
 	for _, v := range set {
 		switch {
 		case strings.IndexByte(v.Value, 0) >= 0:
@@ -50,4 +53,15 @@ func octal(b *strings.Builder, command string, v Variable) {
 		fmt.Fprintf(b, ` '\ ' %03o`, v.Value[i])
 	}
 	fmt.Fprintf(b, " x`;\n%[1]s=\"`printf \"$%[1]s\"`\";\n%[2]s%[1]s=\"${%[1]s%%x}\";\n", v.Name, command)
+}
+
+// posixRestore takes the session away, for the same kinds of eval.
+func posixRestore() string {
+	var b strings.Builder
+	b.WriteString("if test \"${CROSSROLE_PROFILE+1}\"; then\n")
+	for _, name := range keepable() {
+		fmt.Fprintf(&b, "if test \"${%[2]s+1}\"; then export %[1]s=\"$%[2]s\"; unset %[2]s; else unset %[1]s; fi;\n", name, was(name))
+	}
+	fmt.Fprintf(&b, "unset CROSSROLE_PROFILE %s;\nfi;\n", regionMark)
+	return b.String()
 }

@@ -9,8 +9,11 @@ import (
 // powershell writes the variables for `… | Invoke-Expression` and
 // `… | Out-String | Invoke-Expression`: the first runs each line by itself, so
 // every line is a whole statement. A variable set to $null is taken away.
-func powershell(variables []Variable) (string, error) {
+func powershell(variables []Variable, kept []string) (string, error) {
 	var b strings.Builder
+	for _, name := range kept {
+		fmt.Fprintf(&b, "$global:%s = $env:%s;\n", was(name), name)
+	}
 	for _, v := range variables {
 		if v.Unset {
 			fmt.Fprintf(&b, "$env:%s = $null;\n", v.Name)
@@ -22,6 +25,17 @@ func powershell(variables []Variable) (string, error) {
 		fmt.Fprintf(&b, "$env:%s = %s;\n", v.Name, powershellQuote(v.Value))
 	}
 	return b.String(), nil
+}
+
+// powershellRestore takes the session away; one statement, so one line.
+func powershellRestore() string {
+	var b strings.Builder
+	b.WriteString("if ($env:CROSSROLE_PROFILE) { ")
+	for _, name := range keepable() {
+		fmt.Fprintf(&b, "if (Get-Variable -Scope Global -Name %[2]s -ErrorAction Ignore) { $env:%[1]s = $global:%[2]s; Remove-Variable -Scope Global -Name %[2]s } else { $env:%[1]s = $null }; ", name, was(name))
+	}
+	fmt.Fprintf(&b, "$env:CROSSROLE_PROFILE = $null; $env:%s = $null }\n", regionMark)
+	return b.String()
 }
 
 // powershellQuote makes an expression of any text. Inside single quotes only a
@@ -88,4 +102,14 @@ func windowsCmd(variables []Variable) (string, error) {
 		fmt.Fprintf(&b, "set \"%s=%s\"\n", v.Name, v.Value)
 	}
 	return b.String(), nil
+}
+
+// cmdRestore takes the session away. cmd.exe has no variables but those that
+// every child sees: nothing is kept there, so nothing comes back.
+func cmdRestore() string {
+	var b strings.Builder
+	for _, name := range append(keepable(), regionMark, "CROSSROLE_PROFILE") {
+		fmt.Fprintf(&b, "if defined CROSSROLE_PROFILE set \"%s=\"\n", name)
+	}
+	return b.String()
 }
