@@ -275,6 +275,30 @@ func TestChainsShareInnerHops(t *testing.T) {
 	c.wantCalls(3)
 }
 
+// Two roles behind one MFA device cost one code; the second asks nobody.
+func TestOneCodeForTwoRoles(t *testing.T) {
+	c := newCrowd(t, localsts.Options{})
+	code, err := totp.GenerateCode(localsts.ExampleMFASeed, time.Now())
+	noError(t, err)
+	process := fmt.Sprintf("mfa_process = echo asked >>%s/asked; echo %s\n", c.dir, code)
+	c.write("config", crowdConfig+process+`
+[profile mfa-too]
+role_arn = arn:aws:iam::222222222222:role/Open
+source_profile = user
+mfa_serial = `+localsts.ExampleMFASerial+"\n"+process)
+	c.good(c.assume("mfa"))
+	c.good(c.assume("mfa-too"))
+	asked, err := os.ReadFile(filepath.Join(c.dir, "asked"))
+	noError(t, err)
+	if string(asked) != "asked\n" || c.sts.Count("GetSessionToken") != 1 {
+		t.Errorf("asked %q, %d MFA sessions", asked, c.sts.Count("GetSessionToken"))
+	}
+	c.wantCalls(2)
+	if r := c.assume("mfa", "--no-cache", "--mfa-code", "000000"); r.code == 0 || c.sts.Count("GetSessionToken") != 1 {
+		t.Errorf("without a cache there is nothing to share: %+v", r)
+	}
+}
+
 // Whatever changes the answer has an entry of its own, and the old one is back when the change is undone.
 func TestNoSessionOfAnother(t *testing.T) {
 	c := newCrowd(t, localsts.Options{})

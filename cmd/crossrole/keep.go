@@ -68,6 +68,12 @@ func (a *app) openCache() (*cache.Store, error) {
 	return cache.Open(cache.Options{Dir: root, Mode: mode})
 }
 
+// keeps says whether sessions are kept, so that one MFA code may serve several roles.
+func (f *cacheFlags) keeps(a *app) bool {
+	mode, err := a.cacheMode()
+	return err == nil && mode != cache.Off && !f.noCache
+}
+
 // open readies the cache for a run. One that can't be used is told once, and the run goes on without.
 func (f *cacheFlags) open(a *app, timeout time.Duration) {
 	if f.noCache || f.keeper != nil {

@@ -79,6 +79,9 @@ func (f *planFlags) plan(a *app, name string) (resolved, error) {
 	}
 	over := f.over
 	over.Who, over.ReadFile = a.who(), from.readFile
+	if f.keeps(a) {
+		over.SharedMFA = set.SharesMFA
+	}
 	plan, err := assume.NewPlan(chain, over)
 	return resolved{chain, plan, from}, err
 }

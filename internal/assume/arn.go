@@ -2,7 +2,6 @@ package assume
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 )
 
@@ -20,10 +19,10 @@ func (a ARN) String() string {
 }
 
 var (
-	partitionForm = regexp.MustCompile(`^aws(-[a-z]+)*$`)
-	accountForm   = regexp.MustCompile(`^[0-9]{12}$`)
-	roleNameForm  = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-	rolePathForm  = regexp.MustCompile(`^/([!-~]+/)?$`)
+	partitionForm = newForm(`^aws(-[a-z]+)*$`)
+	accountForm   = newForm(`^[0-9]{12}$`)
+	roleNameForm  = newForm(`^[\w+=,.@-]{1,64}$`)
+	rolePathForm  = newForm(`^/([!-~]+/)?$`)
 )
 
 // ParseRoleARN reads arn:PARTITION:iam::ACCOUNT:role/PATH/NAME. The error says

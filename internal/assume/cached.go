@@ -234,12 +234,21 @@ func (c *kept) asks() bool {
 	if c.step.NeedsPerson {
 		return true
 	}
-	before, ok := c.prev.(*kept)
-	if !ok || !before.asks() {
+	return asksFirst(c.prev)
+}
+
+// asksFirst says whether a provider needs a person before it hands anything out.
+func asksFirst(p Provider) bool {
+	asking, ok := p.(interface{ asksFirst() bool })
+	return ok && asking.asksFirst()
+}
+
+func (c *kept) asksFirst() bool {
+	if !c.asks() {
 		return false
 	}
-	h, found := before.read()
-	return !found || !before.good(h)
+	h, found := c.read()
+	return !found || !c.good(h)
 }
 
 // read returns the kept session, judged by nobody yet. What does not read as one is a miss.

@@ -424,3 +424,39 @@ func TestKeptBytesAreNotInPrint(t *testing.T) {
 		}
 	}
 }
+
+// A CA bundle is only read by who calls: it is no business of a session that is there.
+func TestABrokenCABundleFailsTheCallAlone(t *testing.T) {
+	b := newBench()
+	plan := mustPlan(t, chainTo(roleOpen), Overrides{})
+	plan.Where.CABundle = t.TempDir() + "/none"
+	run := func() error {
+		r, err := NewRunner(plan.Where, Deps{Keep: b.keeper.Keep, Now: b.keeper.Now, Getenv: func(string) string { return "" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := r.Provider(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Credentials(t.Context())
+		return err
+	}
+	var invalid *InvalidError
+	if err := run(); !errors.As(err, &invalid) || invalid.Field != "ca_bundle" {
+		t.Errorf("got %v", err)
+	}
+	r, err := NewRunner(plan.Where, Deps{Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := r.Keys(plan)
+	kept := held{session: Session{AccessKeyID: "ASIA", SecretAccessKey: NewSecret("s"), SessionToken: NewSecret("t"), Expires: b.clock.Add(time.Hour)},
+		life: remember.Life{Made: b.clock, Expires: b.clock.Add(time.Hour)}}
+	if err := b.store.Put(keys[len(keys)-1].String(), encodeHeld(kept), About{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(); err != nil {
+		t.Errorf("with a session at hand: %v", err)
+	}
+}

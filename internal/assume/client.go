@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +21,25 @@ import (
 // maxAttempts is how often a call is tried when AWS throttles, fails inside,
 // or the connection breaks. Nothing else is ever tried again.
 const maxAttempts = 4
+
+// lateClient makes its client at the first request: a run that is answered from
+// what is kept reads no CA bundle and makes no transport.
+type lateClient struct {
+	make func() (*awshttp.BuildableClient, error)
+}
+
+func newLateClient(where Where, parallel int) lateClient {
+	return lateClient{sync.OnceValues(func() (*awshttp.BuildableClient, error) { return newHTTPClient(where, parallel) })}
+}
+
+// Do sends a request.
+func (c lateClient) Do(req *http.Request) (*http.Response, error) {
+	client, err := c.make()
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
+}
 
 // newHTTPClient trusts the CA bundle, if one is configured, and honours the
 // proxy variables as the SDK's own client does. parallel is how many calls

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"regexp"
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -94,7 +93,7 @@ var denials = map[string]bool{
 	"InvalidIdentityToken": true, "IDPRejectedClaim": true,
 }
 
-var authorizedForm = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)`)
+var authorizedForm = newForm(`User: (\S+) is not authorized to perform: (\S+)`)
 
 func (p place) denied(api smithy.APIError, id string, err error) error {
 	d := &DeniedError{Action: p.action(), Code: api.ErrorCode(), Message: api.ErrorMessage(), RequestID: id,
@@ -173,7 +172,7 @@ func adviceFor(code, message string) []string {
 	return nil
 }
 
-var durationForm = regexp.MustCompile(`(?i)DurationSeconds|MaxSessionDuration|1 hour session limit`)
+var durationForm = newForm(`(?i)DurationSeconds|MaxSessionDuration|1 hour session limit`)
 
 // expired tells that the caller's credentials are too old, so that a cached
 // caller is worth renewing once.

@@ -2,7 +2,6 @@ package assume
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,12 +27,12 @@ const (
 )
 
 var (
-	nameForm       = regexp.MustCompile(`^[\w+=,.@-]*$`)
-	externalIDForm = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
-	serialForm     = regexp.MustCompile(`^[\w+=/:,.@-]*$`)
-	codeForm       = regexp.MustCompile(`^[0-9]{6}$`)
-	tagForm        = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
-	policyARNForm  = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[!-~]+$`)
+	nameForm       = newForm(`^[\w+=,.@-]*$`)
+	externalIDForm = newForm(`^[\w+=,.@:/-]*$`)
+	serialForm     = newForm(`^[\w+=/:,.@-]*$`)
+	codeForm       = newForm(`^[0-9]{6}$`)
+	tagForm        = newForm(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	policyARNForm  = newForm(`^arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[!-~]+$`)
 )
 
 func checkName(text string) error {

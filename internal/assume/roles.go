@@ -143,6 +143,9 @@ type Identity struct{ Account, ARN, UserID string }
 
 // WhoAmI asks STS whose credentials these are. It needs no permission.
 func (r *Runner) WhoAmI(ctx context.Context, s Session) (Identity, error) {
+	if err := r.ready(); err != nil {
+		return Identity{}, err
+	}
 	var out *sts.GetCallerIdentityOutput
 	err := within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
 		out, err = r.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, signedBy(s))

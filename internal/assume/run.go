@@ -78,6 +78,8 @@ type Runner struct {
 	deps Deps
 	sts  *sts.Client
 	http httpClient
+	// ready tells before a call whether the CA bundle can be used at all.
+	ready func() error
 }
 
 // httpClient is what both the SDK and our own requests need.
@@ -85,12 +87,9 @@ type httpClient interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// NewRunner makes a runner. It reads the CA bundle and opens no connection.
+// NewRunner makes a runner. It reads no file and opens no connection.
 func NewRunner(where Where, deps Deps) (*Runner, error) {
-	base, err := newHTTPClient(where, deps.Parallel)
-	if err != nil {
-		return nil, err
-	}
+	base := newLateClient(where, deps.Parallel)
 	var client httpClient = base
 	retryer := newRetryer()
 	if deps.Gate != nil {
@@ -108,7 +107,8 @@ func NewRunner(where Where, deps Deps) (*Runner, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{deps: deps, http: client, sts: newSTS(where, client, retryer)}, nil
+	ready := func() error { _, err := base.make(); return err }
+	return &Runner{deps: deps, http: client, sts: newSTS(where, client, retryer), ready: ready}, nil
 }
 
 // Provider strings the plan's source and steps together. Nothing is called
@@ -129,6 +129,13 @@ func (r *Runner) Provider(plan Plan) (Provider, error) {
 }
 
 func (r *Runner) keep(prev Provider, step Step) Provider {
+	exchange := step.Exchange
+	step.Exchange = func(ctx context.Context, caller Session) (Session, error) {
+		if err := r.ready(); err != nil {
+			return Session{}, err
+		}
+		return exchange(ctx, caller)
+	}
 	p := plainStep(prev, step)
 	if r.deps.Keep != nil {
 		p = r.deps.Keep(prev, step)

@@ -55,6 +55,8 @@ func (p *sharedStep) Credentials(ctx context.Context) (Session, error) {
 
 func (p *sharedStep) becomeInner() { becomeInner(p.inner) }
 
+func (p *sharedStep) asksFirst() bool { return asksFirst(p.inner) }
+
 // join finds the flight of a key, or starts one that is the caller's to make.
 func (s *Shared) join(key Fingerprint) (f *flight, mine bool) {
 	s.mu.Lock()

@@ -18,6 +18,9 @@ import (
 func (r *Runner) source(plan Plan) Provider {
 	s := plan.Source
 	return ProviderFunc(func(ctx context.Context) (Session, error) {
+		if err := r.ready(); err != nil {
+			return Session{}, err
+		}
 		var out Session
 		err := within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
 			out, err = r.readSource(ctx, s)

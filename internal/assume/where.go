@@ -3,13 +3,12 @@ package assume
 import (
 	"errors"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"crossrole/internal/profile"
 )
 
-var regionForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+var regionForm = newForm(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // whereOf decides region and endpoint: flag, environment, profile, and last
 // the partition of the role.
