@@ -7,7 +7,8 @@ import (
 
 // Caller is who asks. For a session of a role ARN is the session's (sts, assumed-role) and PrincipalARN the role's, path
 // included. UniqueID is AIDA… for a user, AROA… or AROA…:session for a role; empty when unknown. A service caller has its
-// name (ssm.amazonaws.com) as ARN; the caller of AssumeRoleWithWebIdentity or …WithSAML is the identity provider.
+// name (ssm.amazonaws.com) as ARN; the caller of AssumeRoleWithWebIdentity or …WithSAML is the identity provider, by its ARN
+// or, for web identity, its host.
 type Caller struct {
 	ARN          string
 	PrincipalARN string
@@ -62,23 +63,31 @@ func readCaller(c Caller) (who, error) {
 	if c.ARN == "" {
 		return w, invalid("caller.arn", "is missing")
 	}
-	if builtinProviders[c.ARN] {
-		w.kind = callerProvider
-		return w, nil
-	}
 	a, ok := ParseARN(c.ARN)
 	if !ok {
-		if !isServiceName(c.ARN) {
-			return w, invalid("caller.arn", "%q is neither an ARN nor the name of a service", c.ARN)
-		}
-		w.kind = callerService
-		return w, nil
+		return w, w.fillName()
 	}
 	w.partition, w.account = a.Partition, a.Account
 	if !IsAccountID(a.Account) || a.Region != "" || strings.ContainsAny(c.ARN, "*? ") || !cleanName(c.ARN) {
 		return w, invalid("caller.arn", "%q is not the ARN of a caller: an account has 12 digits, and there is no region, blank or wildcard", c.ARN)
 	}
 	return w, w.fill(a)
+}
+
+// fillName reads a caller that is no ARN: a service, or a web identity provider by its host. Services live under Amazon's
+// own domains.
+func (w *who) fillName() error {
+	switch {
+	case builtinProviders[w.ARN]:
+		w.kind = callerProvider
+	case !isHostName(w.ARN):
+		return invalid("caller.arn", "%q is neither an ARN nor the name of a service or an identity provider", w.ARN)
+	case strings.Contains(w.ARN, ".amazonaws.com") || strings.HasSuffix(w.ARN, ".amazon.com"):
+		w.kind = callerService
+	default:
+		w.kind = callerProvider
+	}
+	return nil
 }
 
 // fill reads the kind of caller out of the last part of its ARN.
@@ -115,7 +124,7 @@ func (w *who) fillSession(rest string) error {
 		return invalid("caller.arn", "%q is not assumed-role/ROLE/SESSION: a session's ARN has no path", w.ARN)
 	}
 	w.kind, w.name, w.session = callerSession, role, session
-	if w.PrincipalARN == "" {
+	if w.PrincipalARN == "" || w.PrincipalARN == w.ARN {
 		w.principal, w.pathKnown = "arn:"+w.partition+":iam::"+w.account+":role/"+role, false
 		w.linked = strings.HasPrefix(role, "AWSServiceRoleFor")
 		return nil
@@ -130,6 +139,13 @@ func (w *who) fillSession(rest string) error {
 	w.principal = w.PrincipalARN
 	w.linked = strings.HasPrefix(p.Resource, "role/aws-service-role/")
 	return nil
+}
+
+// isHostName accepts names like ssm.amazonaws.com and token.example.com/path: lower-case labels with dots, and a provider's
+// path.
+func isHostName(s string) bool {
+	host, path, _ := strings.Cut(s, "/")
+	return isServiceName(host) && cleanName(path) && !strings.ContainsAny(path, "*?")
 }
 
 // isServiceName accepts names like ssm.amazonaws.com and s3.us-east-1.amazonaws.com.cn: lower-case labels with dots.
@@ -202,7 +218,7 @@ func (p *Principal) matches(w *who) match {
 			return byService
 		}
 	case "Federated":
-		if w.kind == callerProvider && p.Text == w.ARN {
+		if w.kind == callerProvider && (p.Text == w.ARN || w.account == "" && strings.HasSuffix(p.Text, ":oidc-provider/"+w.ARN)) {
 			return byProvider
 		}
 	}

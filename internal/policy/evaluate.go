@@ -72,7 +72,7 @@ func decide(req *Request) (*evaluator, *Result) {
 
 // newEvaluator checks what the request names: the caller, the role and the actions.
 func newEvaluator(req *Request) (*evaluator, error) {
-	w, err := readCaller(req.Caller)
+	w, err := readCaller(callerOf(req))
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +96,15 @@ func newEvaluator(req *Request) (*evaluator, error) {
 	e.callerSide(req.Identity, req.Boundary, req.Session, req.SCPs)
 	e.rcps, _ = levelRefs(SideRCP, req.RCPs)
 	return e, nil
+}
+
+// callerOf is the request's caller; a web identity or SAML request that names none has its provider in the context.
+func callerOf(req *Request) Caller {
+	c := req.Caller
+	if v, ok := req.Context.Get("aws:FederatedProvider"); ok && c.ARN == "" && len(v.Values) == 1 {
+		c.ARN = v.Values[0]
+	}
+	return c
 }
 
 func (e *evaluator) callerSide(identity []NamedPolicy, boundary, session *Document, scps []Level) {

@@ -14,7 +14,7 @@ import (
 const (
 	maxJSONBytes = 16 << 20
 	maxJSONDepth = 64
-	maxJSONNodes = 1 << 20
+	maxJSONNodes = 1 << 19
 )
 
 const byteOrderMark = "\xef\xbb\xbf"

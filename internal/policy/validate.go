@@ -400,7 +400,7 @@ func badAWSPrincipal(text string) string {
 func badProvider(text string) string {
 	a, ok := ParseARN(text)
 	if !ok {
-		if isServiceName(text) {
+		if isHostName(text) {
 			return ""
 		}
 		return "an identity provider is named by its ARN or host"
