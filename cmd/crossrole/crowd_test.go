@@ -455,6 +455,42 @@ var traceLine = regexp.MustCompile(`(?m)^init \S+ @.*\n`)
 
 func withoutTrace(text string) string { return traceLine.ReplaceAllString(text, "") }
 
+// A config that was written an instant before is relied on as soon as a later change would show.
+func TestAYoungConfigIsAnsweredEarlyToo(t *testing.T) {
+	c := newCrowd(t, localsts.Options{})
+	args := []string{"assume", "open", "--format", "process"}
+	c.good(finish(t, c.command(args...)))
+	early := 0
+	for range 10 {
+		noError(t, os.RemoveAll(filepath.Join(c.dir, "cache")))
+		noError(t, os.WriteFile(filepath.Join(c.dir, ".aws", "config"), []byte(crowdConfig), 0o600))
+		c.good(finish(t, c.command(args...)))
+		second := c.command(args...)
+		second.Env = append(second.Env, "GODEBUG=inittrace=1")
+		if r := finish(t, second); !strings.Contains(r.err, "init net/http ") {
+			early++
+		}
+	}
+	if early < 5 {
+		t.Errorf("%d of 10 second answers were early ones", early)
+	}
+}
+
+// Edited within one tick of the clock, with the same size, a config is never answered for by its old self.
+func TestAnEditWithinTheClocksGrain(t *testing.T) {
+	c := newCrowd(t, localsts.Options{})
+	path := filepath.Join(c.dir, ".aws", "config")
+	other := strings.Replace(crowdConfig, "role/Open", "role/CI00", 1) // a role that is not there
+	for range 15 {
+		noError(t, os.WriteFile(path, []byte(crowdConfig), 0o600))
+		c.good(c.assume("open"))
+		noError(t, os.WriteFile(path, []byte(other), 0o600))
+		if r := c.assume("open"); r.code == 0 {
+			t.Fatal("the role of before the edit was served")
+		}
+	}
+}
+
 func TestTheEarlyAnswerRepeatsTheWarnings(t *testing.T) {
 	c := newCrowd(t, localsts.Options{})
 	args := []string{"assume", "behind", "--duration", "2h", "--format", "process"}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,7 +115,9 @@ func (s sessionStore) Lock(ctx context.Context, key string) (func(), error) {
 type sources struct {
 	at    time.Time // before the first of them was read
 	files []remember.Stamp
-	lost  bool               // one of them can't be told from its next state
+	lost  bool               // the state of one of them can't be told
+	young time.Time          // when the youngest of them can be relied on; zero if all can
+	name  string             // of what was planned
 	key   assume.Fingerprint // of the session that the plan ends in
 }
 
@@ -123,7 +126,9 @@ func newSources(a *app) *sources { return &sources{at: a.now()} }
 // add takes what a file was when it was read.
 func (s *sources) add(stamp remember.Stamp) {
 	s.files = append(s.files, stamp)
-	s.lost = s.lost || !stamp.Settled(s.at)
+	if at := stamp.SettledAt(); !stamp.Settled(s.at) && at.After(s.young) {
+		s.young = at
+	}
 }
 
 func (s *sources) addProfiles(ids []profile.FileID) {
@@ -154,16 +159,16 @@ func (s *sources) addPath(name string) {
 
 // answered remembers what `assume` wrote, so that the same command need not think again. Failing at it costs the next
 // run time and is not told.
-func (f *cacheFlags) answered(a *app, r resolved, session assume.Session, payload string) {
+func (f *planFlags) answered(a *app, r resolved, session assume.Session, payload string) {
 	if f.store == nil || f.refresh || a.debug || a.readUnknown.Load() || r.plan.MFACode.IsSet() || len(a.args) == 0 || a.outIsTerminal() {
 		return
 	}
-	from := r.from
-	life, ok := f.keeper.Life(from.key)
+	life, ok := f.keeper.Life(r.from.key)
 	if !ok {
 		return
 	}
-	entry := f.store.Folder(sessionsFolder).Path(from.key.String())
+	entry := f.store.Folder(sessionsFolder).Path(r.from.key.String())
+	from := f.settled(a, r)
 	program, err := os.Executable()
 	if err != nil || from.lost {
 		return
@@ -180,10 +185,31 @@ func (f *cacheFlags) answered(a *app, r resolved, session assume.Session, payloa
 		}
 		memo.Files = append(memo.Files, stamp)
 	}
-	if memo.Cwd, err = cwdThatMatters(memo.Files); err != nil || from.lost {
+	if memo.Cwd, err = cwdThatMatters(memo.Files); err != nil || from.lost || !from.young.IsZero() {
 		return
 	}
 	f.putMemo(a, memo, cache.Meta{Profile: r.chain.Name, Who: session.ARN, Made: life.Made, Expires: life.Expires})
+}
+
+// settleTime is how long the end of a run may be put off for files that were changed a moment ago.
+const settleTime = 10 * time.Millisecond
+
+// settled are the files of a plan in a state that can be relied on. Where one was changed within the clock's grain of
+// its reading, the plan is made again from what is there now, and if it is the same one, so are its files.
+func (f *planFlags) settled(a *app, r resolved) *sources {
+	if r.from.young.IsZero() || r.from.lost {
+		return r.from
+	}
+	wait := r.from.young.Sub(a.now())
+	if wait > settleTime {
+		return r.from
+	}
+	time.Sleep(wait + time.Millisecond)
+	again, err := f.plan(a, r.from.name)
+	if err != nil || !reflect.DeepEqual(again.plan, r.plan) || !reflect.DeepEqual(again.chain, r.chain) {
+		return r.from
+	}
+	return again.from
 }
 
 func (f *cacheFlags) putMemo(a *app, memo remember.Memo, about cache.Meta) {

@@ -68,6 +68,7 @@ func (f *planFlags) plan(a *app, name string) (resolved, error) {
 		return resolved{}, err
 	}
 	from := newSources(a)
+	from.name = name
 	set, err := a.profiles()
 	if err != nil {
 		return resolved{}, err

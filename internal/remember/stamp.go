@@ -36,20 +36,20 @@ func (s Stamp) Same() bool {
 
 const (
 	// grain is longer than the tick with which kernels stamp files (at most 10 ms).
-	grain = 20 * time.Millisecond
+	grain = 15 * time.Millisecond
 	// coarseGrain is that of file systems that keep whole or even seconds.
 	coarseGrain = 2 * time.Second
 )
 
 // Settled says whether a later change of the file is sure to change its stamp, if the stamp was taken at the time now.
 // A file that was changed within the clock's grain of that may change again and keep its times.
-func (s Stamp) Settled(now time.Time) bool {
-	if s.Missing {
-		return true
-	}
+func (s Stamp) Settled(now time.Time) bool { return s.Missing || now.After(s.SettledAt()) }
+
+// SettledAt is the time after which the file's stamp is settled, unless the file is changed again.
+func (s Stamp) SettledAt() time.Time {
 	need := grain
 	if s.Mtime%int64(time.Second) == 0 {
 		need = coarseGrain
 	}
-	return now.UnixNano()-max(s.Mtime, s.Ctime) > int64(need)
+	return time.Unix(0, max(s.Mtime, s.Ctime)).Add(need)
 }
