@@ -192,6 +192,15 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// A NotResource whose variable has no value covers nothing, unless the rest of the ARN differs already.
+func TestNotResourceWithoutValue(t *testing.T) {
+	for account, want := range map[string]Decision{accountB: DecisionDeny, "333333333333": DecisionAllow} {
+		req := request(t)
+		req.Identity = named(mustParse(t, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","NotResource":"arn:aws:iam::`+account+`:role/${aws:username}"}}`))
+		wantDecision(t, req, want, false)
+	}
+}
+
 func TestResourceMatching(t *testing.T) {
 	const role = "arn:aws:iam::222222222222:role/team/Target"
 	ctx := newLookup(Context{"aws:username": One("Target"), "aws:PrincipalAccount": One("222222222222"), "k:star": One("*")})
@@ -206,6 +215,13 @@ func TestResourceMatching(t *testing.T) {
 	} {
 		if got, _ := ctx.matchResource(text, role, true); got != want {
 			t.Errorf("Resource %q: %v", text, got)
+		}
+	}
+	for text, want := range map[string]bool{
+		"arn:aws:iam::222222222222:role/${k:none}": false, "arn:aws:iam::111111111111:role/${k:none}": true, "arn:aws:iam::222222222222:role/${k:none, 'x'}": true,
+	} {
+		if _, resolved := ctx.matchResource(text, role, true); resolved != want {
+			t.Errorf("Resource %q is known to match or not: %v", text, resolved)
 		}
 	}
 	if got, _ := ctx.matchResource("arn:aws:iam::222222222222:role/team/${aws:username}", role, false); got {

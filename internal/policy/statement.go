@@ -150,11 +150,14 @@ func (c lookup) matchResource(text, resource string, variables bool) (matched, r
 	if !variables || len(parts) < 6 || !strings.Contains(parts[5], "${") {
 		return matchARN(compileGlob(text), resource, true), true
 	}
+	head := compileGlob(strings.Join(parts[:5], ":") + ":")
+	if anything := append(head[:len(head):len(head)], anyRun); !matchARN(anything, resource, true) {
+		return false, true // whatever the variable stands for
+	}
 	tail, ok := c.expandGlob(parts[5], true)
 	if !ok {
 		return false, false
 	}
-	head := compileGlob(strings.Join(parts[:5], ":") + ":")
 	return matchARN(append(head, tail...), resource, true), true
 }
 
