@@ -83,8 +83,8 @@ gate: ## fail when the warm path costs more than docs/performance.md promises
 
 SOAK ?= 60s
 .PHONY: soak
-soak: ## 32 clients for SOAK (60s), with sessions that expire every few seconds
-	CROSSROLE_SOAK=$(SOAK) $(GO) test -count=1 -timeout 30m -run '^TestSoak$$' -v ./cmd/crossrole
+soak: ## crowds of clients at the cache, the endpoint and `serve` for SOAK (60s) each, sessions expiring every few seconds
+	CROSSROLE_SOAK=$(SOAK) $(GO) test -count=1 -timeout 30m -run 'Soak$$' -v ./cmd/crossrole ./internal/credserver
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

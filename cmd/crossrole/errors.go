@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -85,15 +86,23 @@ func withHints(err error, advice ...string) error {
 	return &hinted{err, advice}
 }
 
-// hintsOf collects the advice of an error and all that it wraps.
+// hintsOf collects the advice of an error and all that it wraps. What two layers
+// both know is said once.
 func hintsOf(err error) []string {
 	var hints []string
+	add := func(more []string) {
+		for _, h := range more {
+			if !slices.Contains(hints, h) {
+				hints = append(hints, h)
+			}
+		}
+	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch e := err.(type) { //nolint:errorlint // each layer is asked for its own advice
 		case *hinted:
-			hints = append(hints, e.advice...)
+			add(e.advice)
 		case interface{ Hints() []string }:
-			hints = append(hints, e.Hints()...)
+			add(e.Hints())
 		}
 	}
 	return hints
