@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // ARN is an Amazon Resource Name in its six parts; Resource keeps its own colons.
 type ARN struct {
@@ -44,9 +47,9 @@ func ParseRoleARN(s string) (a ARN, ok bool) {
 	return a, found && path != "" && !strings.HasSuffix(path, "/") && !strings.ContainsAny(path, "*?: ")
 }
 
-// cleanName refuses blanks and control characters, which no ARN of IAM has.
+// cleanName refuses blanks and what can't be printed, which no ARN of IAM has.
 func cleanName(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) < 0
+	return strings.IndexFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }) < 0
 }
 
 // lastSegment is what follows the last slash: the name without its path.

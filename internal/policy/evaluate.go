@@ -191,7 +191,7 @@ func (e *evaluator) refuse(kind Kind, ref *policyRef) {
 	}
 	for _, f := range ref.doc.Validate(kind) {
 		if f.Severity == SeverityWarning {
-			e.res.warn(fmt.Sprintf("%s: %s", ref.label(), f.Message))
+			e.res.warn(fmt.Sprintf("%s: %s", Printable(ref.label()), f.Message))
 			continue
 		}
 		reason := Reason{Side: ref.side, Policy: ref.label(), Effect: EffectNone, Why: f.Code + ": " + f.Message, File: f.File, Pos: f.Pos}

@@ -286,3 +286,38 @@ func TestEvaluateAction(t *testing.T) {
 		})
 	}
 }
+
+// Names of files and policies are hostile text: no sentence carries a control character on to a terminal.
+func TestHostileNames(t *testing.T) {
+	const evil = "a\x1b[2J\u009b\u202e\n"
+	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:PassRole","Resource":"` + roleB + `","Condition":{"StringEqualsIfExists":{"aws:\u202e":"\u001b\n"}}}]}`
+	d, err := Parse([]byte(text), evil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := request(t)
+	req.Identity = []NamedPolicy{{evil, d}}
+	res := Evaluate(req)
+	if res.Decision != DecisionDeny || len(res.NearMisses) == 0 {
+		t.Fatalf("%+v", res)
+	}
+	texts := append([]string{}, res.Warnings...)
+	for _, r := range res.Reasons {
+		texts = append(texts, r.Why, r.Place())
+	}
+	for _, s := range res.Trace {
+		texts = append(texts, s.Why)
+	}
+	for _, text := range texts {
+		if strings.ContainsAny(text, "\x1b\u009b\u202e\n") {
+			t.Errorf("%q", text)
+		}
+	}
+	if _, err := Parse([]byte("{"), evil); strings.ContainsAny(err.Error(), "\x1b\u009b\u202e\n") {
+		t.Errorf("%q", err)
+	}
+	req.Caller.ARN, req.Caller.PrincipalARN = "arn:aws:iam::"+accountA+":user/\u202e", ""
+	if res := Evaluate(req); res.Decision != DecisionInvalid {
+		t.Errorf("%+v", res)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -43,13 +44,20 @@ func place(file string, pos Pos) string {
 	if name == "" {
 		name = "policy"
 	}
-	if strings.IndexFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) >= 0 {
-		name = strconv.Quote(name)
-	}
 	if pos.Line == 0 {
-		return name
+		return Printable(name)
 	}
-	return fmt.Sprintf("%s:%d:%d", name, pos.Line, pos.Column)
+	return fmt.Sprintf("%s:%d:%d", Printable(name), pos.Line, pos.Column)
+}
+
+// Printable quotes a name that holds anything a terminal could act on (control characters, escapes, text direction) and
+// leaves every other as it stands. The policy and statement names of a [Result] are as they were written: pass them through
+// here before a person sees them.
+func Printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return s
+	}
+	return strconv.Quote(s)
 }
 
 type nodeKind uint8

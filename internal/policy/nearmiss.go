@@ -31,7 +31,7 @@ func (e *evaluator) hints() {
 		r := &e.res.Reasons[i]
 		for _, n := range e.res.NearMisses {
 			if n.Side == r.Side && !strings.Contains(r.Why, n.What) {
-				r.Why += fmt.Sprintf("; near miss in %s, statement %s: %s", n.Policy, n.Statement, n.What)
+				r.Why += fmt.Sprintf("; near miss in %s, statement %s: %s", Printable(n.Policy), Printable(n.Statement), n.What)
 			}
 		}
 	}
