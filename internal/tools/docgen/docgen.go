@@ -12,6 +12,8 @@ import (
 
 // Commands lists the tree depth first, hidden and generated help commands left out.
 func Commands(root *cobra.Command) []*cobra.Command {
+	root.InitDefaultHelpFlag()
+	root.InitDefaultVersionFlag()
 	all := []*cobra.Command{root}
 	for _, sub := range root.Commands() {
 		if shown(sub) {
