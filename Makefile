@@ -11,13 +11,19 @@ MAKEFLAGS += --no-print-directory
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 BINDIR   ?= $(PREFIX)/bin
+MANDIR   ?= $(PREFIX)/share/man
+DATADIR  ?= $(PREFIX)/share
 
 # The version is the tag; a checkout without tags shows its commit, a tarball shows "dev".
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -buildid= -X main.version=$(VERSION)
+BUILD    := $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 BIN      := bin/crossrole$(shell $(GO) env GOEXE)
 
-GOLANGCI := .tools/golangci-lint@$(GOLANGCI_LINT_VERSION)/golangci-lint
+GOLANGCI   := .tools/golangci-lint@$(GOLANGCI_LINT_VERSION)/golangci-lint
+ACTIONLINT := .tools/actionlint@$(ACTIONLINT_VERSION)/actionlint
+GORELEASER := .tools/goreleaser@$(GORELEASER_VERSION)/goreleaser
+NFPM       := .tools/nfpm@$(NFPM_VERSION)/nfpm
 
 # The race detector is cgo, so on Linux it needs a C compiler. Without one the tests still run, and say so.
 HAVE_CC  := $(shell command -v "$$($(GO) env CC | cut -d' ' -f1)" 2>/dev/null)
@@ -31,7 +37,7 @@ help: ## show the targets
 
 .PHONY: build
 build: ## build bin/crossrole
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/crossrole
+	CGO_ENABLED=0 $(BUILD) -o $(BIN) ./cmd/crossrole
 
 .PHONY: test
 test: ## run every test with the race detector (no network, no AWS account)
@@ -41,7 +47,7 @@ endif
 	$(if $(RACE),CGO_ENABLED=1 )$(GO) test $(RACE) ./...
 
 .PHONY: lint
-lint: vet tidy-check golangci shellcheck ## every static check
+lint: vet tidy-check golangci docs-check licences actionlint shellcheck ## every static check
 
 .PHONY: vet
 vet: ## go vet, for the three systems
@@ -62,12 +68,32 @@ golangci: $(GOLANGCI) ## golangci-lint and gofumpt, as .golangci.yml says
 fmt: $(GOLANGCI) ## format the code
 	$(GOLANGCI) fmt
 
+.PHONY: actionlint
+actionlint: $(ACTIONLINT) ## check the workflows, the action and the GitHub example
+	$(ACTIONLINT) .github/workflows/*.yml examples/ci/github.yml
+
 # CI has shellcheck (.ci/run installs it). On a laptop it is a courtesy.
+SCRIPTS := $(wildcard .ci/*) .github/action/assume
 .PHONY: shellcheck
 shellcheck: ## check our own shell scripts
-	@if command -v shellcheck >/dev/null; then echo shellcheck .ci/*; shellcheck .ci/*; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck $(SCRIPTS); shellcheck $(SCRIPTS); \
 	elif test "$${CI:-}" = true; then echo "make lint: shellcheck is missing" >&2; exit 1; \
 	else echo "make lint: shellcheck is not installed; skipping the shell scripts" >&2; fi
+
+node_modules := internal/interop/node/node_modules/.package-lock.json
+
+$(node_modules): internal/interop/node/package-lock.json
+	cd internal/interop/node && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: interop
+interop: $(node_modules) ## run real shells, the AWS CLI and SDKs against the built program
+	$(GO) test -tags interop -count=1 -timeout 20m ./internal/interop/
+
+.PHONY: demo
+demo: build ## assume a role across two accounts that this machine plays
+	CGO_ENABLED=0 $(GO) build -o bin/ ./internal/tools/caller
+	@$(GO) run ./internal/tools/demo bin examples/cross-account
 
 .PHONY: bench
 bench: bench-start ## run every benchmark: whole processes first, then the Go benchmarks
@@ -91,14 +117,73 @@ FUZZTIME ?= 20s
 fuzz: ## run every fuzz test for FUZZTIME (20s) each
 	.ci/fuzz $(FUZZTIME)
 
+# The completions go where bash, zsh and fish look for them under any prefix.
+COMPLETIONS := bash-completion/completions/crossrole zsh/site-functions/_crossrole fish/vendor_completions.d/crossrole.fish
+
 .PHONY: install
-install: build ## install the binary (PREFIX, DESTDIR)
-	install -d '$(DESTDIR)$(BINDIR)'
+install: build release-completions ## install the binary, man pages and completions (PREFIX, DESTDIR)
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' $(foreach f,$(dir $(COMPLETIONS)),'$(DESTDIR)$(DATADIR)/$(f)')
 	install -m 0755 $(BIN) '$(DESTDIR)$(BINDIR)/crossrole'
+	install -m 0644 docs/man/*.1 '$(DESTDIR)$(MANDIR)/man1'
+	install -m 0644 bin/release/completions/crossrole.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/crossrole'
+	install -m 0644 bin/release/completions/_crossrole '$(DESTDIR)$(DATADIR)/zsh/site-functions/_crossrole'
+	install -m 0644 bin/release/completions/crossrole.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/crossrole.fish'
 
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed (the same PREFIX and DESTDIR)
-	rm -f '$(DESTDIR)$(BINDIR)/crossrole'
+	rm -f '$(DESTDIR)$(BINDIR)/crossrole' $(patsubst docs/man/%,'$(DESTDIR)$(MANDIR)/man1/%',$(wildcard docs/man/*.1)) \
+	  $(foreach f,$(COMPLETIONS),'$(DESTDIR)$(DATADIR)/$(f)')
+
+.PHONY: docs
+docs: ## write docs/reference and docs/man from the code
+	$(GO) test -tags docs ./cmd/crossrole -run '^TestReferenceIsCurrent$$' -count=1 -write-docs
+
+.PHONY: docs-check
+docs-check: ## docs/reference and docs/man are what the code says
+	$(GO) test -tags docs ./cmd/crossrole -run '^TestReferenceIsCurrent$$' -count=1
+
+.PHONY: licences
+licences: ## everything that is linked may be shipped
+	$(GO) run ./internal/tools/deps licences
+
+.PHONY: release-completions
+release-completions: build
+	mkdir -p bin/release/completions
+	$(BIN) completion bash > bin/release/completions/crossrole.bash
+	$(BIN) completion zsh > bin/release/completions/_crossrole
+	$(BIN) completion fish > bin/release/completions/crossrole.fish
+	$(BIN) completion powershell > bin/release/completions/crossrole.ps1
+
+# What the release needs beside the binaries. It is built for this machine, whatever is being released.
+.PHONY: release-files
+release-files: release-completions
+	CGO_ENABLED=0 $(GO) build -o bin/release/crossrole-deps ./internal/tools/deps
+	CGO_ENABLED=0 $(GO) build -o bin/release/nix-hash ./internal/tools/nix-hash
+	bin/release/crossrole-deps notices > bin/release/THIRD_PARTY_NOTICES
+
+.PHONY: release-snapshot
+release-snapshot: $(GORELEASER) ## build the whole release into dist/, offline, pushing nothing
+	PATH="$$PATH:$(CURDIR)/bin/release" $(GORELEASER) release --snapshot --clean --skip=sign
+	@ls dist
+
+.PHONY: release
+release: $(GORELEASER) ## make the release of the tag that is checked out (CI does; needs RELEASE_OWNER and a token)
+	@test -n "$${RELEASE_OWNER:-}" || { echo "make release: RELEASE_OWNER says who publishes" >&2; exit 2; }
+	PATH="$$PATH:$(CURDIR)/bin/release" $(GORELEASER) release --clean
+
+.PHONY: package-test
+package-test: $(NFPM) ## build the .deb, install it, run it, remove it (as root; Debian)
+	.ci/package-test $(NFPM)
+
+.PHONY: reproducible
+reproducible: ## build twice, in two folders, and compare the bytes
+	.ci/reproducible
+
+# The size that a person downloads and a shell loads.
+MAX_SIZE ?= 15000000
+.PHONY: size
+size: build ## the stripped binary is under 15 MB
+	@size=$$(wc -c < $(BIN)); echo "$(BIN): $$size bytes (at most $(MAX_SIZE))"; test "$$size" -le $(MAX_SIZE)
 
 .PHONY: clean
 clean: ## remove what was built
@@ -116,6 +201,15 @@ define go_tool
 	GOOS= GOARCH= GOFLAGS= GOBIN='$(CURDIR)/$(dir $@).part' $(GO) install $(1)@$(2)
 	mkdir -p '$(dir $@)' && mv '$(dir $@).part/'* '$(dir $@)' && rmdir '$(dir $@).part'
 endef
+
+$(ACTIONLINT):
+	$(call go_tool,github.com/rhysd/actionlint/cmd/actionlint,$(ACTIONLINT_VERSION))
+
+$(GORELEASER):
+	$(call go_tool,github.com/goreleaser/goreleaser/v2,$(GORELEASER_VERSION))
+
+$(NFPM):
+	$(call go_tool,github.com/goreleaser/nfpm/v2/cmd/nfpm,$(NFPM_VERSION))
 
 $(GOLANGCI):
 	$(call go_tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_LINT_VERSION))

@@ -3,3 +3,6 @@
 # folder there, so nothing stale is ever run.
 
 GOLANGCI_LINT_VERSION := v2.15.0
+ACTIONLINT_VERSION    := v1.7.12
+GORELEASER_VERSION    := v2.16.0
+NFPM_VERSION          := v2.44.0
