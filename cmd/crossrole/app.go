@@ -37,6 +37,8 @@ type app struct {
 	openTerminal func() (*terminal, error)
 	// outIsTerminal tells whether a person would see what goes to stdout.
 	outIsTerminal func() bool
+	// errIsTerminal tells whether a person would see what goes to stderr.
+	errIsTerminal func() bool
 	debug         bool
 
 	args []string // the command line, without the program's name
@@ -50,6 +52,7 @@ func newApp() *app {
 		getenv: os.Getenv, environ: os.Environ, now: time.Now,
 		openTerminal:  openTerminal,
 		outIsTerminal: func() bool { return term.IsTerminal(int(os.Stdout.Fd())) },
+		errIsTerminal: func() bool { return term.IsTerminal(int(os.Stderr.Fd())) },
 	}
 }
 

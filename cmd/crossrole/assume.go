@@ -153,9 +153,14 @@ func (o *assumeOptions) print(a *app, r resolved, s assume.Session) error {
 
 // credentials opens the session for a sink.
 func credentials(r resolved, s assume.Session) output.Credentials {
+	return openSession(s, r.chain.Name, r.region())
+}
+
+// openSession is the one place where a session's secrets come out.
+func openSession(s assume.Session, profile, region string) output.Credentials {
 	return output.Credentials{
 		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey.Reveal(), SessionToken: s.SessionToken.Reveal(),
-		Expires: s.Expires, AccountID: s.AccountID, ARN: s.ARN, Profile: r.chain.Name, Region: r.region(),
+		Expires: s.Expires, AccountID: s.AccountID, ARN: s.ARN, Profile: profile, Region: region,
 	}
 }
 

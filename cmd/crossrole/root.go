@@ -17,6 +17,7 @@ var commands = []func(*app) *cobra.Command{
 	newServeCmd,
 	newConsoleCmd,
 	newWhoamiCmd,
+	newEachCmd,
 	newExplainCmd,
 }
 

@@ -110,6 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.form.Get("Version") == iamVersion {
 		c.service = "iam"
 	}
+	r.Form = c.form // for hooks: the body is read
 	if s.opts.Hook != nil && s.opts.Hook(w, r, c.action) {
 		s.record(c, &apiError{Code: "Hook"})
 		return

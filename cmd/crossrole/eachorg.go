@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"crossrole/internal/assume"
+	"crossrole/internal/profile"
+)
+
+// fromOrganization reads the organization's accounts with the source's own
+// credentials, and makes a target of each that is active.
+func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile.Set) ([]target, error) {
+	if o.planMatrix || o.dryRun {
+		a.say("reading the organization's accounts")
+	}
+	runner, session, err := o.source(ctx, a, set)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := runner.Accounts(ctx, session, o.partition(), o.ou)
+	if err != nil {
+		return nil, err
+	}
+	var list []target
+	for _, account := range accounts {
+		if account.Status != "" && account.Status != "ACTIVE" {
+			a.log().Debug("account left out", "account", account.ID, "status", account.Status)
+			continue
+		}
+		role, err := o.roleOf(account.ID)
+		if err != nil {
+			return nil, fmt.Errorf("account %q of the organization: %w", account.ID, err)
+		}
+		if !o.excluded(target{profile: account.Name, account: account.ID}) {
+			list = append(list, o.roleTarget(a, set, role))
+		}
+	}
+	return list, nil
+}
+
+// source is the session that everything starts from.
+func (o *eachOptions) source(ctx context.Context, a *app, set *profile.Set) (*assume.Runner, assume.Session, error) {
+	name := firstOf(o.sourceProfile, profile.SelectedProfile(a.getenv).Text)
+	chain, err := set.Resolve(name)
+	if err != nil {
+		return nil, assume.Session{}, err
+	}
+	over := assume.Overrides{Who: o.who, MFACode: o.over.MFACode, Endpoint: o.over.Endpoint, SharedMFA: func(string) bool { return true }}
+	if len(chain.Hops) == 0 {
+		over.MFACode = ""
+	}
+	plan, err := assume.NewPlan(chain, over)
+	if err != nil {
+		return nil, assume.Session{}, err
+	}
+	runner, err := assume.NewRunner(plan.Where, o.deps(a))
+	if err != nil {
+		return nil, assume.Session{}, err
+	}
+	p, err := runner.Provider(plan)
+	if err != nil {
+		return nil, assume.Session{}, err
+	}
+	session, err := p.Credentials(ctx)
+	return runner, session, err
+}
+
+// writeProfile puts one target's session into the credentials file.
+func (o *eachOptions) writeProfile(ctx context.Context, a *app, r *outcome) error {
+	if !r.session.SessionToken.IsSet() {
+		return errors.New("not written: these are long-term keys")
+	}
+	files, err := profile.DefaultFiles(a.getenv, a.home())
+	if err != nil {
+		return err
+	}
+	w := assumeOptions{writeProfile: r.target.profile + "-session"}
+	if r.target.region != "" && len(o.regions) > 1 {
+		w.writeProfile += "-" + r.target.region
+	}
+	_, err = w.edit(ctx, files.Credentials, openSession(r.session, r.target.profile, r.region), false)
+	return err
+}
