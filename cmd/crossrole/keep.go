@@ -160,7 +160,7 @@ func (s *sources) addPath(name string) {
 // answered remembers what `assume` wrote, so that the same command need not think again. Failing at it costs the next
 // run time and is not told.
 func (f *planFlags) answered(a *app, r resolved, session assume.Session, payload string) {
-	if f.store == nil || f.refresh || a.debug || a.readUnknown.Load() || r.plan.MFACode.IsSet() || len(a.args) == 0 || a.outIsTerminal() {
+	if f.store == nil || !f.repeatable(a, r) {
 		return
 	}
 	life, ok := f.keeper.Life(r.from.key)
@@ -168,27 +168,42 @@ func (f *planFlags) answered(a *app, r resolved, session assume.Session, payload
 		return
 	}
 	entry := f.store.Folder(sessionsFolder).Path(r.from.key.String())
-	from := f.settled(a, r)
-	program, err := os.Executable()
-	if err != nil || from.lost {
+	memo := remember.Memo{Life: life, Stdout: []byte(payload), Stderr: []byte(warningLines(r.plan))}
+	if memo.Files, ok = f.madeFrom(a, r, entry); !ok {
 		return
 	}
+	var err error
+	if memo.Cwd, err = cwdThatMatters(memo.Files); err != nil {
+		return
+	}
+	f.putMemo(a, memo, cache.Meta{Profile: r.chain.Name, Who: session.ARN, Made: life.Made, Expires: life.Expires})
+}
+
+// repeatable says whether the same command line in the same environment asks for the same again.
+func (f *planFlags) repeatable(a *app, r resolved) bool {
+	return !f.refresh && !a.debug && !a.readUnknown.Load() && !r.plan.MFACode.IsSet() && len(a.args) > 0 && !a.outIsTerminal()
+}
+
+// madeFrom are all the files that an answer was made from, if each can be told from its next state.
+func (f *planFlags) madeFrom(a *app, r resolved, entry string) ([]remember.Stamp, bool) {
+	from := f.settled(a, r)
 	if token := r.plan.Source.Properties["web_identity_token_file"].Text; token != "" && r.plan.Exchange != nil {
 		from.addPath(token)
 	}
-	memo := remember.Memo{Life: life, Files: from.files, Stdout: []byte(payload), Stderr: []byte(warningLines(r.plan))}
+	program, err := os.Executable()
+	if err != nil || from.lost || !from.young.IsZero() {
+		return nil, false
+	}
+	files := from.files
 	// These two are always replaced whole, so the clock's grain hides nothing.
 	for _, path := range []string{entry, program} {
 		stamp, err := remember.Take(path)
 		if err != nil || stamp.Missing {
-			return
+			return nil, false
 		}
-		memo.Files = append(memo.Files, stamp)
+		files = append(files, stamp)
 	}
-	if memo.Cwd, err = cwdThatMatters(memo.Files); err != nil || from.lost || !from.young.IsZero() {
-		return
-	}
-	f.putMemo(a, memo, cache.Meta{Profile: r.chain.Name, Who: session.ARN, Made: life.Made, Expires: life.Expires})
+	return files, true
 }
 
 // settleTime is how long the end of a run may be put off for files that were changed a moment ago.
@@ -219,7 +234,7 @@ func (f *cacheFlags) putMemo(a *app, memo remember.Memo, about cache.Meta) {
 	}
 	memos := f.store.Folder(remember.Folder)
 	_ = memos.Put(remember.Key(a.args, a.environ()), memo.Encode(), about)
-	if rand.N(sweepEvery) == 0 {
+	if rand.N(sweepEvery) == 0 { //nolint:gosec // a chance, not a secret
 		_ = memos.Sweep(a.now().Add(-maxMinTTL))
 		_ = f.store.Folder(sessionsFolder).Sweep(a.now().Add(-3 * maxMinTTL))
 	}

@@ -101,7 +101,7 @@ func (k *Keeper) now() time.Time {
 
 func (k *Keeper) luck() float64 {
 	if k.Luck == nil {
-		return rand.Float64()
+		return rand.Float64() //nolint:gosec // it spreads renewals, and need not be hard to guess
 	}
 	return k.Luck()
 }

@@ -451,8 +451,10 @@ func TestABrokenCABundleFailsTheCallAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := r.Keys(plan)
-	kept := held{session: Session{AccessKeyID: "ASIA", SecretAccessKey: NewSecret("s"), SessionToken: NewSecret("t"), Expires: b.clock.Add(time.Hour)},
-		life: remember.Life{Made: b.clock, Expires: b.clock.Add(time.Hour)}}
+	kept := held{
+		session: Session{AccessKeyID: "ASIA", SecretAccessKey: NewSecret("s"), SessionToken: NewSecret("t"), Expires: b.clock.Add(time.Hour)},
+		life:    remember.Life{Made: b.clock, Expires: b.clock.Add(time.Hour)},
+	}
 	if err := b.store.Put(keys[len(keys)-1].String(), encodeHeld(kept), About{}); err != nil {
 		t.Fatal(err)
 	}

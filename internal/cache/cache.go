@@ -149,8 +149,8 @@ func (f *Folder) Get(key string) (value []byte, meta Meta, ok bool, err error) {
 	if err != nil {
 		return nil, Meta{}, false, onlyUnsafe(err)
 	}
-	e, err := sealed.Decode(key, file, f.store.find)
-	if err != nil || !f.store.accepts(e.Protection) {
+	e, unreadable := sealed.Decode(key, file, f.store.find)
+	if unreadable != nil || !f.store.accepts(e.Protection) {
 		return nil, Meta{}, false, nil
 	}
 	return e.Value, e.Meta, true, nil

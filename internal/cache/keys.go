@@ -2,7 +2,6 @@ package cache
 
 import (
 	"crypto/rand"
-	"errors"
 
 	"crossrole/internal/cache/sealed"
 )
@@ -16,13 +15,6 @@ type keySource interface {
 	// make makes the key, in place of one that can't be used. The caller holds the lock of key making.
 	make() (*sealed.Key, error)
 }
-
-// noKeys is a system that keeps no keys for us.
-type noKeys struct{}
-
-func (noKeys) protection() sealed.Protection { return sealed.Plain }
-func (noKeys) find() (*sealed.Key, error)    { return nil, errors.ErrUnsupported }
-func (noKeys) make() (*sealed.Key, error)    { return nil, errors.ErrUnsupported }
 
 func newKey() *sealed.Key {
 	var key sealed.Key

@@ -142,7 +142,7 @@ func (s *Store) pause(ctx context.Context, n int) error {
 		return s.opts.tick(ctx, n)
 	}
 	step := time.Duration(min(n+1, 8)) * 4 * time.Millisecond
-	timer := time.NewTimer(step + rand.N(step/4))
+	timer := time.NewTimer(step + rand.N(step/4)) //nolint:gosec // it spreads a crowd, and need not be hard to guess
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

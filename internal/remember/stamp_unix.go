@@ -18,7 +18,7 @@ func Take(path string) (Stamp, error) {
 			return Stamp{Path: path, Missing: true}, nil
 		case nil:
 			mtime, ctime := times(&st)
-			return Stamp{Path: path, Dev: uint64(st.Dev), Ino: uint64(st.Ino), Size: uint64(st.Size), Mtime: mtime, Ctime: ctime}, nil
+			return Stamp{Path: path, Dev: uint64(st.Dev), Ino: st.Ino, Size: uint64(st.Size), Mtime: mtime, Ctime: ctime}, nil
 		default:
 			return Stamp{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 		}

@@ -3,6 +3,7 @@
 package sealed
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"strconv"
@@ -26,7 +27,7 @@ func ReadFile(path string) ([]byte, error) {
 		fd, err = syscall.Open(path, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 		return err
 	})
-	if err == syscall.ELOOP || err == syscall.EMLINK {
+	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) {
 		return nil, &UnsafeError{Path: path, What: "is a symbolic link"}
 	}
 	if err != nil {
@@ -66,7 +67,7 @@ func readAll(fd int, path string, size int) ([]byte, error) {
 }
 
 func check(path string, st *syscall.Stat_t, kind uint32, what string) error {
-	if uint32(st.Mode)&syscall.S_IFMT != kind {
+	if uint32(st.Mode)&syscall.S_IFMT != kind { //nolint:unconvert // narrower on macOS
 		return &UnsafeError{Path: path, What: what}
 	}
 	if int(st.Uid) != os.Geteuid() {
@@ -80,7 +81,7 @@ func check(path string, st *syscall.Stat_t, kind uint32, what string) error {
 
 func retry(call func() error) error {
 	for {
-		if err := call(); err != syscall.EINTR {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}

@@ -99,7 +99,7 @@ func measure(w io.Writer, rounds, coldRounds int, gate bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{dir: dir}
 	if err := b.build(); err != nil {
 		return err
@@ -107,7 +107,7 @@ func measure(w io.Writer, rounds, coldRounds int, gate bool) error {
 	if err := b.serve(); err != nil {
 		return err
 	}
-	defer b.sts.Close()
+	defer func() { _ = b.sts.Close() }()
 	hello := &candidate{name: "hello-world, static Go", args: []string{b.hello}}
 	warm, err := b.warm()
 	if err != nil {
