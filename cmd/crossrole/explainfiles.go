@@ -53,20 +53,31 @@ func (e *fileTrouble) Unwrap() error { return e.Err }
 
 // readPolicy reads and parses one policy.
 func (a *app) readPolicy(file string) (*policy.Document, error) {
+	data, err := a.readAll(file)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Parse(data, file)
+}
+
+// readAll reads a policy's file, or stdin.
+func (a *app) readAll(file string) ([]byte, error) {
 	in, name, err := a.open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
 	data, err := io.ReadAll(io.LimitReader(in, maxPolicyFile+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fileError("reading", name, err)
-	}
-	if len(data) > maxPolicyFile {
+	case len(data) > maxPolicyFile:
 		return nil, fileError("reading", name, errors.New("it is larger than any policy"))
 	}
-	return policy.Parse(data, name)
+	return data, nil
 }
+
+func fileStem(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
 
 // policyFiles reads the policies that the flags name and keeps the first error.
 type policyFiles struct {
@@ -86,8 +97,7 @@ func (r *policyFiles) one(file string) *policy.Document {
 func (r *policyFiles) named(files []string) []policy.NamedPolicy {
 	var out []policy.NamedPolicy
 	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-		out = append(out, policy.NamedPolicy{Name: name, Document: r.one(file)})
+		out = append(out, policy.NamedPolicy{Name: fileStem(file), Document: r.one(file)})
 	}
 	return out
 }

@@ -19,6 +19,8 @@ var commands = []func(*app) *cobra.Command{
 	newWhoamiCmd,
 	newEachCmd,
 	newExplainCmd,
+	newPolicyCmd,
+	newSetupCmd,
 }
 
 const rootHelp = `crossrole turns a profile of ~/.aws/config into short-lived credentials for a

@@ -1,0 +1,41 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// What the flags leave open is asked for on the terminal, and the diff is shown before the question.
+func TestSetupAsksInTheTerminal(t *testing.T) {
+	s := inTerminal(t, "http://127.0.0.1:1", `crossrole setup new </dev/null >"$HOME/docs.json"; echo "code=$?"; cat "$HOME/docs.json" "$HOME/.aws/config"; echo end`)
+	s.waitFor("ARN of the role to assume: ")
+	s.typeText("arn:aws:iam::222222222222:role/RoleB\n")
+	s.waitFor("Profile whose credentials assume it: ")
+	s.typeText("A-san\n")
+	s.waitFor("ARN of who assumes it")
+	s.typeText("arn:aws:iam::111111111111:user/A-san\n")
+	s.waitFor("[y/N] ")
+	if !strings.Contains(s.shown(), "+role_arn = arn:aws:iam::222222222222:role/RoleB") {
+		t.Errorf("asked before the diff was shown: %s", s.shown())
+	}
+	s.typeText("y\n")
+	s.waitFor("end")
+	for _, want := range []string{"code=0", "left to do", "[profile new]", `"Principal"`} {
+		if !strings.Contains(s.shown(), want) {
+			t.Errorf("%q was not shown: %s", want, s.shown())
+		}
+	}
+}
+
+// A no is no: nothing is written and nothing printed.
+func TestSetupTakesNoForAnAnswer(t *testing.T) {
+	s := inTerminal(t, "http://127.0.0.1:1", `crossrole setup new --role-arn arn:aws:iam::222222222222:role/RoleB --source-profile A-san --caller 111111111111 | wc -c; grep -c "profile new" "$HOME/.aws/config"; echo end`)
+	s.waitFor("[y/N] ")
+	s.typeText("n\n")
+	s.waitFor("end")
+	if shown := s.shown(); !strings.Contains(shown, "is not written") || strings.Contains(shown, "left to do") || strings.Count(shown, "0\r\n") != 2 {
+		t.Errorf("after a no: %s", shown)
+	}
+}
