@@ -210,3 +210,79 @@ func await(t *testing.T, r io.Reader, pattern string) string {
 		}
 	}
 }
+
+// A killed child is what the exit status tells; its endpoint goes with it.
+func TestExecServeChildIsKilled(t *testing.T) {
+	s := setStage(t, localsts.Options{})
+	p := launch(t, s, "exec", "open", "--serve", "--", "sh", "-c", `echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI"; kill -KILL $$`)
+	address, err := p.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v\n%s", err, p.stderr)
+	}
+	if code := p.exit(t); code != 128+9 {
+		t.Errorf("exit %d\n%s", code, p.stderr)
+	}
+	if _, err := fetch(strings.TrimSpace(address), "", ""); err == nil {
+		t.Error("the endpoint outlives the child")
+	}
+}
+
+// When the terminal goes, so do crossrole, what it runs and what it wrote.
+func TestAClosedTerminalEndsEverything(t *testing.T) {
+	s := setStage(t, localsts.Options{})
+	for _, line := range []string{
+		`exec crossrole serve open`,
+		`exec crossrole exec open --serve -- sh -c 'echo "unset $$"; exec sleep 60'`,
+		`exec crossrole exec open -- sh -c 'echo "unset $$"; exec sleep 60'`,
+	} {
+		home := t.TempDir()
+		env, err := s.environment(home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Env = env
+		term, err := pty.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, term, `unset \S+`)
+		if err := term.Close(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			_ = cmd.Process.Kill()
+			t.Errorf("%s: still runs", line)
+		}
+		if left, _ := filepath.Glob(filepath.Join(home, "crossrole-serve-*")); len(left) > 0 {
+			t.Errorf("%s: left %v", line, left)
+		}
+	}
+}
+
+// --min-ttl renews a kept session that is good for less, and leaves one that is good for more.
+func TestExecMinTTLRenews(t *testing.T) {
+	s := setStage(t, localsts.Options{})
+	home := t.TempDir()
+	env, err := s.environment(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ttl   string
+		calls int
+	}{{"0", 1}, {"50m", 1}, {"59m59s", 2}} {
+		if c.calls == 2 {
+			time.Sleep(2100 * time.Millisecond) // for the kept session to have less than that
+		}
+		cmd := exec.Command("crossrole", "exec", "open", "--min-ttl", c.ttl, "--", "true")
+		cmd.Env = env
+		if out, err := cmd.CombinedOutput(); err != nil || s.server.Count("AssumeRole") != c.calls {
+			t.Errorf("--min-ttl %s: %v, %d calls, want %d: %s", c.ttl, err, s.server.Count("AssumeRole"), c.calls, out)
+		}
+	}
+}

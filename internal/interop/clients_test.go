@@ -133,6 +133,25 @@ var ways = map[string]func(w *world, profile string, client []string) []string{
 		w.set("PROFILE", profile)
 		return append([]string{"bash", "-c", `eval $(crossrole assume "$PROFILE") && exec "$@"`, "bash"}, client...)
 	},
+	"exec": func(_ *world, profile string, client []string) []string {
+		return append([]string{"crossrole", "exec", profile, "--"}, client...)
+	},
+	"exec --serve": func(_ *world, profile string, client []string) []string {
+		return append([]string{"crossrole", "exec", profile, "--serve", "--"}, client...)
+	},
+	"exec --serve, over a default profile": func(w *world, profile string, client []string) []string {
+		w.write(".aws/credentials", clientCredentials+"[default]\naws_access_key_id = AKIASOMEBODYELSE0000\naws_secret_access_key = x\n")
+		return append([]string{"crossrole", "exec", profile, "--serve", "--"}, client...)
+	},
+	"serve": func(w *world, profile string, client []string) []string {
+		w.set("PROFILE", profile, "AWS_PROFILE", "nothing-like-it")
+		return append([]string{"sh", "-c", `
+			crossrole serve "$PROFILE" > client.env &
+			trap 'kill $!; wait $!' EXIT
+			until grep -q '^unset AWS_CONTAINER_AUTHORIZATION_TOKEN$' client.env; do sleep 0.05; done
+			. ./client.env
+			"$@"`, "sh"}, client...)
+	},
 	"written profile": func(w *world, profile string, client []string) []string {
 		w.mustRun(tools.crossrole, "assume", profile, "--write-profile", "written")
 		w.set("AWS_PROFILE", "written")
