@@ -116,7 +116,9 @@ func (e *DeniedError) Error() string {
 	if e.Hops > 1 {
 		text += " (hop " + strconv.Itoa(e.Hop) + " of " + strconv.Itoa(e.Hops) + ", profile " + quoted(e.Profile) + ")"
 	}
-	text += "; external ID " + sent(e.ExternalIDSent) + ", MFA " + sent(e.MFASent)
+	if e.takesExternalID() {
+		text += "; external ID " + sent(e.ExternalIDSent) + ", MFA " + sent(e.MFASent)
+	}
 	if e.Code != "AccessDenied" && e.Code != "" {
 		text += "; AWS says " + e.Code + ": " + oneLine(e.Message)
 	} else if reason := reasonOf(e.Message); reason != "" {
@@ -155,6 +157,9 @@ func (e *DeniedError) Hints() []string {
 	if strings.Contains(e.Message, "invalid MFA one time pass code") {
 		return []string{"a code works once: wait for the next one, and check that it is the device of mfa_serial"}
 	}
+	if !e.takesExternalID() {
+		return e.federatedHints()
+	}
 	hints := e.accountHints()
 	if !e.ExternalIDSent {
 		hints = append(hints, "no external ID was sent: if the trust policy asks for sts:ExternalId, set external_id or --external-id")
@@ -166,6 +171,25 @@ func (e *DeniedError) Hints() []string {
 		hints = append(hints, "session tags need sts:TagSession and a source identity needs sts:SetSourceIdentity, in the trust policy too")
 	}
 	return hints
+}
+
+// takesExternalID tells the calls that an external ID and an MFA code can go
+// with: what an IAM principal asks of a role.
+func (e *DeniedError) takesExternalID() bool {
+	switch e.Action {
+	case "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity":
+		return true
+	default:
+		return false
+	}
+}
+
+// federatedHints is for callers who are no IAM principal, or no role's.
+func (e *DeniedError) federatedHints() []string {
+	if e.Action != "sts:AssumeRoleWithWebIdentity" {
+		return []string{"the caller's own policies must allow " + e.Action}
+	}
+	return []string{"the role's trust policy must name the identity provider (Federated), and its conditions must fit the token's aud and sub"}
 }
 
 // accountHints says which sides must allow: both across accounts, and within

@@ -107,7 +107,7 @@ func parseExpiry(text string) time.Time {
 // retrieve asks an SDK provider. Its error text is never passed on: that of a
 // credential_process holds whatever the process printed.
 func (r *Runner) retrieve(ctx context.Context, s profile.Source, p aws.CredentialsProvider) (Session, error) {
-	c, err := p.Retrieve(ctx)
+	c, err := survive(ctx, p)
 	if err != nil {
 		return Session{}, r.explainSource(s, err)
 	}
@@ -124,6 +124,20 @@ func (r *Runner) retrieve(ctx context.Context, s profile.Source, p aws.Credentia
 		}
 	}
 	return out, nil
+}
+
+// errBroken is a provider that fell over what it read: that of `aws login` does
+// over a token whose key is no key.
+var errBroken = errors.New("what is kept of it is broken")
+
+// survive asks a provider and turns a panic of it into an error.
+func survive(ctx context.Context, p aws.CredentialsProvider) (c aws.Credentials, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errBroken
+		}
+	}()
+	return p.Retrieve(ctx)
 }
 
 // sourceKey is the identity of the plan's source, with what only the
