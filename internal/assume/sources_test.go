@@ -267,7 +267,7 @@ func TestWhereSTSIs(t *testing.T) {
 		{Where{Region: "eu-west-1", Endpoint: "http://127.0.0.1:99/x"}, "127.0.0.1:99"},
 	} {
 		h := &hosts{}
-		r := &Runner{deps: Deps{Timeout: time.Second, Notice: func(string) {}, Log: slog.New(slog.DiscardHandler)}, sts: newSTS(c.where, h, noRetry{})}
+		r := &Runner{deps: Deps{Timeout: time.Second, Notice: func(string) {}, Log: slog.New(slog.DiscardHandler)}, sts: newSTS(c.where, h, noRetry{}), ready: func() error { return nil }}
 		_, _ = r.WhoAmI(t.Context(), Session{AccessKeyID: "A", SecretAccessKey: NewSecret("s")})
 		if h.got != c.want {
 			t.Errorf("%+v: %s, want %s", c.where, h.got, c.want)
