@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func newExecCmd(a *app) *cobra.Command {
   crossrole exec prod --min-ttl 45m -- terraform apply
   crossrole exec prod --serve -- ./nightly-job
   crossrole exec prod                 # a shell, until you leave it`,
-		Args: func(cmd *cobra.Command, args []string) error { return checkExecArgs(args, cmd.ArgsLenAtDash()) },
+		Args: func(cmd *cobra.Command, args []string) error { return checkExecArgs(a.args, args, cmd.ArgsLenAtDash()) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -69,21 +70,30 @@ func newExecCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-// checkExecArgs wants one profile, and the command after "--".
-func checkExecArgs(args []string, dash int) error {
+// checkExecArgs wants one profile, and the command after "--". line is the whole
+// command line, flags included.
+func checkExecArgs(line, args []string, dash int) error {
 	switch {
 	case len(args) == 0 || dash == 0:
 		return &usageError{Why: "no profile is named", Advice: []string{"crossrole exec PROFILE -- CMD; crossrole list shows the profiles"}}
-	case dash < 0 && len(args) > 1, dash > 1:
-		return &usageError{Why: "the command must come after --", Advice: []string{
-			"crossrole exec " + shellWord(args[0]) + " -- " + shellWords(args[1:]),
-		}}
+	case dash < 0 && len(args) > 1:
+		return &usageError{Why: "the command must come after --", Advice: []string{"crossrole " + shellWords(withDashes(line, args[0], args[1]))}}
+	case dash > 1:
+		return &usageError{Why: "one profile is named before --, and the command comes after", Advice: []string{"crossrole exec PROFILE -- CMD"}}
 	case len(args) > 1 && strings.HasPrefix(args[1], "-"):
 		return &usageError{Why: "the command " + strconv.Quote(args[1]) + " looks like a flag", Advice: []string{
 			"flags of crossrole go before --, and a command of that name needs its path, such as ./" + args[1],
 		}}
 	}
 	return nil
+}
+
+// withDashes puts "--" before the word that is meant as the command: the one
+// that follows the profile, which may have the same name.
+func withDashes(line []string, profile, command string) []string {
+	at := slices.Index(line, profile) + 1
+	at += max(slices.Index(line[at:], command), 0)
+	return slices.Concat(line[:at], []string{"--"}, line[at:])
 }
 
 func shellWords(words []string) string {

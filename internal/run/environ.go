@@ -23,7 +23,12 @@ var conflicting = []string{
 	"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	bearerToken + "BEDROCK",
 }
+
+// bearerToken begins the names of service keys (AWS_BEARER_TOKEN_BEDROCK is the
+// first there is): SDKs send one instead of signing with the session.
+const bearerToken = "AWS_BEARER_TOKEN_"
 
 // Conflicting lists the variables that no child keeps from its parent, because
 // an AWS client could take other credentials than the session's from them.
@@ -50,7 +55,7 @@ func Environ(parent []string, session map[string]string, foldCase bool) []string
 	env := make([]string, 0, len(parent)+len(session))
 	for _, entry := range parent {
 		name := fold(nameOf(entry))
-		if seen[name] || strings.HasPrefix(name, own) {
+		if seen[name] || strings.HasPrefix(name, own) || strings.HasPrefix(name, bearerToken) {
 			continue
 		}
 		seen[name] = true

@@ -24,6 +24,7 @@ func TestEnviron(t *testing.T) {
 		{name: "profile and half groups go", parent: []string{
 			"AWS_PROFILE=old", "AWS_DEFAULT_PROFILE=old", "AWS_SESSION_TOKEN=old", "AWS_SECURITY_TOKEN=old", "AWS_ROLE_ARN=old",
 			"AWS_WEB_IDENTITY_TOKEN_FILE=old", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/x", "AWS_SECRET_KEY=old",
+			"AWS_BEARER_TOKEN_BEDROCK=old", "AWS_BEARER_TOKEN_SOMETHING_NEW=old",
 		}},
 		{name: "ours go, secret or not", parent: []string{"CROSSROLE_CACHE_KEY=s3cret", "CROSSROLE_PROFILE=old", "CROSSROLE_NEW_ONE=x"}},
 		{name: "a name that only begins like one stays", parent: []string{"AWS_PROFILES=x", "CROSSROLES=x"}, expect: []string{"AWS_PROFILES=x", "CROSSROLES=x"}},
