@@ -47,7 +47,12 @@ func (ix *index) add(d *document) {
 
 func (ix *index) addHeader(d *document, number int, h header) {
 	switch h.kind {
-	case kindNone, kindInherited:
+	case kindInherited:
+		return
+	case kindNone:
+		if h.mistaken != kindNone {
+			ix.broken[indexKey{d, h.mistaken, h.name}] = number
+		}
 		return
 	case kindBroken:
 		if h, ok := meantHeader(h.text, d.kind); ok {

@@ -84,7 +84,22 @@ func (w *walk) source(p *Profile) error {
 
 func (w *walk) visit(p *Profile) error {
 	w.visited = append(w.visited, p)
+	if err := oneLine(p); err != nil {
+		return err
+	}
 	return w.set.checkInherited(p)
+}
+
+// oneLine refuses a chain's properties that an indented line continues:
+// nobody means that, and the readers join the lines in different ways.
+func oneLine(p *Profile) error {
+	for _, key := range inheritedKeys {
+		if v := p.Get(key); key != keyProcess && strings.IndexByte(v.Text, '\n') >= 0 {
+			return configError(p, key, ReasonBadValue, key+" goes on in the next line").
+				hint("an indented line continues the value before it: write each property at the start of a line")
+		}
+	}
+	return nil
 }
 
 // role adds the profile's hop and goes on to what it starts from.

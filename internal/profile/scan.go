@@ -73,12 +73,12 @@ func (d *document) scan() {
 }
 
 // blanksBefore gives the start of the line if only blanks stand between it
-// and offset i, or -1.
+// and offset i, or -1. A lone carriage return ends a line for the AWS CLI.
 func blanksBefore(data []byte, i int) int {
 	for i > 0 && (data[i-1] == ' ' || data[i-1] == '\t') {
 		i--
 	}
-	if i > 0 && data[i-1] != '\n' {
+	if i > 0 && data[i-1] != '\n' && data[i-1] != '\r' {
 		return -1
 	}
 	return i
@@ -149,6 +149,8 @@ type header struct {
 	name   string
 	text   string // between the brackets, trimmed
 	reason string // why kind is kindNone or kindBroken, for a person
+	// mistaken is what the AWS CLI takes a section of kindNone for.
+	mistaken sectionKind
 }
 
 // headerAt reads the header's line that starts at offset start.
@@ -157,7 +159,11 @@ func (d *document) headerAt(start int) header {
 	if n := bytes.IndexByte(line, '\n'); n >= 0 {
 		line = line[:n]
 	}
-	return parseHeader(strings.TrimSuffix(string(line), "\r"), d.kind)
+	h := parseHeader(strings.TrimSuffix(string(line), "\r"), d.kind)
+	if start > 0 && d.data[start-1] == '\r' {
+		h.kind, h.reason = kindBroken, "the section's header follows a lone carriage return"
+	}
+	return h
 }
 
 func parseHeader(line string, kind fileKind) header {
@@ -201,7 +207,7 @@ func configHeader(text string) header {
 	word, rest := cutWord(text)
 	kind := prefixKind(word)
 	if kind == kindNone || rest == "" {
-		return header{kind: kindNone, text: text, reason: configReason(text, word)}
+		return ignoredHeader(text, word, rest)
 	}
 	name, ok := unquoteName(rest)
 	if !ok {
@@ -210,11 +216,23 @@ func configHeader(text string) header {
 	return header{kind: kind, name: name, text: text}
 }
 
-func configReason(text, word string) string {
-	if validName(text) && prefixKind(word) == kindNone {
-		return "sections of the config file need a prefix: write [profile " + text + "]"
+// ignoredHeader is a section that nobody reads. But the AWS CLI looks only at
+// how a prefix begins, and takes [profiles x] for x: its name is kept, so that
+// who asks for x hears of it.
+func ignoredHeader(text, word, rest string) header {
+	h := header{text: text, reason: "the section is neither a profile, an sso-session nor services: it is ignored"}
+	for _, prefix := range []string{"profile", "sso-session", "services"} {
+		if strings.HasPrefix(word, prefix) && rest != "" {
+			h.name, _ = unquoteName(rest)
+			h.mistaken = prefixKind(prefix)
+			h.reason = "the AWS CLI takes the section for [" + prefix + " " + printable(rest) + "], and the SDKs ignore it"
+			return h
+		}
 	}
-	return "the section is neither a profile, an sso-session nor services: it is ignored"
+	if validName(text) && prefixKind(word) == kindNone {
+		h.reason = "sections of the config file need a prefix: write [profile " + text + "]"
+	}
+	return h
 }
 
 func prefixKind(word string) sectionKind {
@@ -263,6 +281,8 @@ func (d *document) find(kind sectionKind, name string) (found []int, broken int)
 		switch h := d.headerAt(start); {
 		case h.kind == kind && h.name == name:
 			found = append(found, i)
+		case h.mistaken == kind && h.name == name && kind != kindNone:
+			broken = i
 		case h.kind == kindBroken:
 			if h, ok := meantHeader(h.text, d.kind); ok && h.kind == kind && h.name == name {
 				broken = i

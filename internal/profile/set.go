@@ -1,6 +1,9 @@
 package profile
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // Set is what Load found: where the sections of both files are. Sections are
 // read when somebody asks for them. A Set is safe for concurrent use.
@@ -201,10 +204,27 @@ func (d *document) read(number, line int) *section {
 	h := d.headerAt(d.starts[number])
 	sec := &section{header: d.origin(line), text: h.text}
 	offset, end := d.body(number)
+	if d.nextIsProperty(number) {
+		sec.err = d.headerError(number + 1)
+		return sec
+	}
 	sec.entries, sec.err = readBody(string(d.data[offset:end]), offset, line, func(line int, problem string) error {
 		return &SyntaxError{Origin: d.origin(line), Section: h.text, Problem: problem}
 	})
 	return sec
+}
+
+// nextIsProperty finds an unclosed header with a delimiter in it: to the AWS
+// CLI it is a property of the section before, as all lines below it are.
+func (d *document) nextIsProperty(number int) bool {
+	if number+1 >= len(d.starts) {
+		return false
+	}
+	line := d.data[d.starts[number+1]:]
+	if n := bytes.IndexByte(line, '\n'); n >= 0 {
+		line = line[:n]
+	}
+	return bytes.IndexByte(line, ']') < 0 && bytes.ContainsAny(line, "=:")
 }
 
 // mergeProfile lays the sections of a profile over each other: later ones
