@@ -33,7 +33,7 @@ func maskLine(line string) string {
 	case ok:
 		key := strings.ToLower(trim(strings.TrimLeft(name, "#; \t")))
 		blanks := value[:len(value)-len(strings.TrimLeft(value, " \t"))]
-		return printable(name) + "=" + blanks + printable(Mask(key, trim(value)))
+		return printable(name) + "=" + blanks + printable(maskValue(key, trim(value)))
 	case strings.HasPrefix(trim(line), "["), trimmed != trim(line):
 		return printable(line)
 	}

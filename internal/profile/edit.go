@@ -175,11 +175,9 @@ func existing(path string, data []byte, kind fileKind, name string) (Section, er
 		at, _ := errors.AsType[*SyntaxError](sec.err)
 		return Section{}, &lineError{at.Origin.Line, at.Problem}
 	}
-	values, err := parseSections([][]entry{sec.entries})
-	if err != nil {
+	if sec.values, err = parseSection(sec.entries); err != nil {
 		return Section{}, err
 	}
-	sec.values = values[0]
 	return Section{Exists: true, Properties: layer([]*section{sec}).values}, nil
 }
 

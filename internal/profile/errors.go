@@ -71,11 +71,14 @@ type UnknownProfileError struct {
 	From  string // the profile whose source_profile names it, if any
 	Where Origin // of that source_profile, or of $AWS_PROFILE
 	Files []string
-	Near  []string // defined names that look alike, the nearest first
 	// Almost is a header that was meant to define it and does not.
 	Almost       Origin
 	AlmostReason string
+	names        []string // all that are defined
 }
+
+// Near gives the defined names that look alike, the nearest first.
+func (e *UnknownProfileError) Near() []string { return near(e.Name, e.names) }
 
 func (e *UnknownProfileError) Error() string {
 	var b strings.Builder
@@ -97,8 +100,8 @@ func (e *UnknownProfileError) Hints() []string {
 	if e.AlmostReason != "" {
 		hints = append(hints, fmt.Sprintf("%s: %s", e.Almost.quoted(), e.AlmostReason))
 	}
-	if len(e.Near) > 0 {
-		hints = append(hints, "did you mean "+strings.Join(quoteAll(e.Near), ", ")+"?")
+	if similar := e.Near(); len(similar) > 0 {
+		hints = append(hints, "did you mean "+strings.Join(quoteAll(similar), ", ")+"?")
 	}
 	return append(hints, "crossrole list shows the profiles there are")
 }

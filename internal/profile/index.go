@@ -1,10 +1,14 @@
 package profile
 
-import "bytes"
+import (
+	"bytes"
+	"sync"
+)
 
 // index knows every header of both files by its name.
 type index struct {
-	byName map[indexKey][]int
+	first  map[indexKey]int   // the first header of each name
+	more   map[indexKey][]int // all of them, where there are several
 	broken map[indexKey]int
 	names  []string // profiles in file order, those of the config file first
 	seen   map[string]bool
@@ -23,7 +27,7 @@ func (s *Set) indexed() *index {
 	if s.index == nil {
 		n := len(s.config.starts) + len(s.credentials.starts)
 		s.index = &index{
-			byName: make(map[indexKey][]int, n), broken: map[indexKey]int{},
+			first: make(map[indexKey]int, n), more: map[indexKey][]int{}, broken: map[indexKey]int{},
 			names: make([]string, 0, n), seen: make(map[string]bool, n),
 			lines: map[*document][]int{}, heads: map[*document][]header{},
 		}
@@ -66,7 +70,15 @@ func (ix *index) addHeader(d *document, number int, h header) {
 		}
 	}
 	key := indexKey{d, h.kind, h.name}
-	ix.byName[key] = append(ix.byName[key], number)
+	first, again := ix.first[key]
+	switch {
+	case !again:
+		ix.first[key] = number
+	case ix.more[key] == nil:
+		ix.more[key] = []int{first, number}
+	default:
+		ix.more[key] = append(ix.more[key], number)
+	}
 }
 
 func (ix *index) find(d *document, kind sectionKind, name string) (numbers []int, broken int) {
@@ -75,7 +87,13 @@ func (ix *index) find(d *document, kind sectionKind, name string) (numbers []int
 	if !ok {
 		broken = -1
 	}
-	return ix.byName[key], broken
+	if all := ix.more[key]; all != nil {
+		return all, broken
+	}
+	if first, ok := ix.first[key]; ok {
+		return []int{first}, broken
+	}
+	return nil, broken
 }
 
 func (s *Set) lineOf(d *document, number int) int {
@@ -132,34 +150,28 @@ func MatchName(pattern, name string) bool {
 }
 
 // Preload reads every profile at once, which is quicker than one by one when
-// all of them are wanted.
+// all of them are wanted. ini.v1, whose cost per section is several times
+// that of the pre-pass, is left out: the values are the same (a test compares
+// them).
 func (s *Set) Preload() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.indexed()
+	ix := s.indexed()
+	var work sync.WaitGroup
 	for _, d := range []*document{s.config, s.credentials} {
-		s.preload(d)
+		for from := 0; from < len(d.starts); from += preloadSize {
+			part := d.sections[from:min(from+preloadSize, len(d.starts))]
+			work.Go(func() {
+				for i, old := range part {
+					if old == nil {
+						part[i] = d.read(from+i, ix.lines[d][from+i])
+					}
+				}
+			})
+		}
 	}
+	work.Wait()
 }
 
-func (s *Set) preload(d *document) {
-	var todo []*section
-	var entries [][]entry
-	for i := range d.starts {
-		ref := sectionRef{d, i}
-		if s.sections[ref] != nil {
-			continue
-		}
-		sec := d.read(i, s.lineOf(d, i))
-		s.sections[ref] = sec
-		if sec.err == nil {
-			todo, entries = append(todo, sec), append(entries, sec.entries)
-		}
-	}
-	values, err := parseSections(entries)
-	for i, sec := range todo {
-		if sec.err = err; err == nil {
-			sec.values = values[i]
-		}
-	}
-}
+// preloadSize is how many sections one goroutine reads.
+const preloadSize = 1024

@@ -3,7 +3,6 @@ package profile
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"gopkg.in/ini.v1"
@@ -30,45 +29,21 @@ const (
 	lineGuard  = "\x00"
 )
 
-// batchSize is how many sections ini.v1 gets at once: its time grows with
-// the square of their number.
-const batchSize = 64
-
-// parseSections gives the properties of sections that the pre-pass has read.
-// Of a name that comes twice the last one counts.
-func parseSections(sections [][]entry) ([]map[string]string, error) {
-	out := make([]map[string]string, 0, len(sections))
-	for len(sections) > 0 {
-		n := min(batchSize, len(sections))
-		parsed, err := parseBatch(sections[:n])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, parsed...)
-		sections = sections[n:]
-	}
-	return out, nil
-}
-
-func parseBatch(sections [][]entry) ([]map[string]string, error) {
+// parseSection gives the properties of one section that the pre-pass has
+// read. Of a name that comes twice the last one counts.
+func parseSection(entries []entry) (map[string]string, error) {
 	var text bytes.Buffer
-	for i, entries := range sections {
-		fmt.Fprintf(&text, "[%d]\n", i)
-		writeEntries(&text, entries)
-	}
+	text.WriteString("[section]\n")
+	writeEntries(&text, entries)
 	file, err := ini.LoadSources(iniOptions, text.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("reading a section: %w", err)
 	}
-	out := make([]map[string]string, len(sections))
-	for i := range sections {
-		section, err := file.GetSection(strconv.Itoa(i))
-		if err != nil {
-			return nil, fmt.Errorf("reading a section: %w", err)
-		}
-		out[i] = sectionValues(section)
+	section, err := file.GetSection("section")
+	if err != nil {
+		return nil, fmt.Errorf("reading a section: %w", err)
 	}
-	return out, nil
+	return sectionValues(section), nil
 }
 
 func writeEntries(text *bytes.Buffer, entries []entry) {

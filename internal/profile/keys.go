@@ -3,6 +3,7 @@ package profile
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // knownKeys are the properties that this program or the AWS CLI gives a
@@ -30,12 +31,18 @@ func known(key string) bool {
 	return ok
 }
 
-var (
-	secretName  = regexp.MustCompile(`secret|token|passw|passphrase|private|credential|api_?key|auth|cookie|session_?key|\botp\b|seed`)
-	secretValue = regexp.MustCompile(`^[A-Za-z0-9/+]{40}$|^ey[A-Za-z0-9_-]{10,}\.`)
-	urlPassword = regexp.MustCompile(`(://[^/@\s:]*):[^/@\s]+@`)
-	secretFlag  = regexp.MustCompile(`(?i)((?:^|\s)--?[a-z0-9_-]*(?:secret|token|passw|passphrase|api-?key)[a-z0-9_-]*[= ]\s*)("[^"]*"|'[^']*'|\S+)`)
-)
+// patterns are compiled when something is first shown: most runs show nothing.
+var patterns = sync.OnceValue(func() (p struct{ name, value, url, flag *regexp.Regexp }) {
+	p.name = regexp.MustCompile(`secret|token|passw|passphrase|private|credential|api_?key|auth|cookie|session_?key|\botp\b|seed`)
+	p.value = regexp.MustCompile(`^[A-Za-z0-9/+]{40}$|^ey[A-Za-z0-9_-]{10,}\.`)
+	p.url = regexp.MustCompile(`(://[^/@\s:]*):[^/@\s]+@`)
+	p.flag = regexp.MustCompile(`(?i)((?:^|\s)--?[a-z0-9_-]*(?:secret|token|passw|passphrase|api-?key)[a-z0-9_-]*[= ]\s*)("[^"]*"|'[^']*'|\S+)`)
+	return p
+})
+
+// shortestSecret is the length from which a value under an unknown name counts
+// as a secret.
+const shortestSecret = 6
 
 // Masked stands where a secret was.
 const Masked = "********"
@@ -47,21 +54,33 @@ func IsSecret(key string) bool {
 	if secret, ok := knownKeys[key]; ok {
 		return secret
 	}
-	return secretName.MatchString(key)
+	return patterns().name.MatchString(key)
 }
 
 // Mask gives what may be shown of a property's value: Masked for a secret,
-// and else the value without the password of a URL or of a command's flag.
+// and else the value without the password of a URL or of a command's flag,
+// and without the secrets of a nested block.
 func Mask(key, value string) string {
+	if nested, ok := strings.CutPrefix(value, "\n"); ok && !IsSecret(key) {
+		lines := strings.Split(nested, "\n")
+		for i, line := range lines {
+			lines[i] = maskLine(line)
+		}
+		return "\n" + strings.Join(lines, "\n")
+	}
+	return maskValue(strings.ToLower(key), value)
+}
+
+func maskValue(key, value string) string {
 	if value == "" {
 		return value
 	}
-	if IsSecret(key) || !known(strings.ToLower(key)) && secretValue.MatchString(value) {
+	if knownKeys[key] || !known(key) && len(value) >= shortestSecret && (IsSecret(key) || patterns().value.MatchString(value)) {
 		return Masked
 	}
-	value = urlPassword.ReplaceAllString(value, "$1:"+Masked+"@")
+	value = patterns().url.ReplaceAllString(value, "$1:"+Masked+"@")
 	if strings.HasSuffix(key, "_process") {
-		value = secretFlag.ReplaceAllString(value, "${1}"+Masked)
+		value = patterns().flag.ReplaceAllString(value, "${1}"+Masked)
 	}
 	return value
 }

@@ -11,7 +11,7 @@ const maxNear = 3
 
 // unknown makes the error for a name that nobody defines.
 func (s *Set) unknown(name string) error {
-	e := &UnknownProfileError{Name: name, Near: near(name, s.indexed().names)}
+	e := &UnknownProfileError{Name: name, names: s.indexed().names}
 	for _, path := range []string{s.files.Config, s.files.Credentials} {
 		if path != "" {
 			e.Files = append(e.Files, path)

@@ -1,9 +1,6 @@
 package profile
 
-import (
-	"errors"
-	"slices"
-)
+import "errors"
 
 // ProblemKind names what Problems finds. The texts are part of the JSON that
 // commands print.
@@ -47,7 +44,10 @@ func (s *Set) Problems(names ...string) []Problem {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ix := s.indexed()
-	f := finder{set: s, index: ix, names: names}
+	f := finder{set: s, index: ix, names: make(map[string]bool, len(names))}
+	for _, name := range names {
+		f.names[name] = true
+	}
 	for _, d := range []*document{s.config, s.credentials} {
 		f.document(d)
 	}
@@ -58,12 +58,12 @@ func (s *Set) Problems(names ...string) []Problem {
 type finder struct {
 	set   *Set
 	index *index
-	names []string
+	names map[string]bool
 	found []Problem
 }
 
 func (f *finder) wants(name string) bool {
-	return len(f.names) == 0 || slices.Contains(f.names, name)
+	return len(f.names) == 0 || f.names[name]
 }
 
 func (f *finder) add(p Problem) {
@@ -119,7 +119,6 @@ func (f *finder) section(d *document, number int) {
 
 func (f *finder) header(d *document, number int, h header, name string) {
 	at := d.origin(f.index.lines[d][number])
-	label := "[" + printable(h.text) + "]"
 	switch h.kind {
 	case kindBroken:
 		if err := d.headerError(number); len(f.names) == 0 {
@@ -127,7 +126,7 @@ func (f *finder) header(d *document, number int, h header, name string) {
 		}
 	case kindNone:
 		if len(f.names) == 0 {
-			f.add(Problem{Kind: ProblemIgnoredSection, Origin: at, Text: label + ": " + h.reason})
+			f.add(Problem{Kind: ProblemIgnoredSection, Origin: at, Text: bracketed(h) + ": " + h.reason})
 		}
 	case kindInherited:
 		f.add(Problem{
@@ -139,18 +138,19 @@ func (f *finder) header(d *document, number int, h header, name string) {
 	}
 }
 
+func bracketed(h header) string { return "[" + printable(h.text) + "]" }
+
 func (f *finder) name(d *document, number int, h header, name string, at Origin) {
-	label := "[" + printable(h.text) + "]"
-	if same := f.index.byName[indexKey{d, h.kind, h.name}]; same[0] != number {
-		first := d.origin(f.index.lines[d][same[0]])
+	if same := f.index.first[indexKey{d, h.kind, h.name}]; same != number {
+		first := d.origin(f.index.lines[d][same])
 		f.add(Problem{
 			Kind: ProblemDuplicateSection, Profile: name, Origin: at, Also: first,
-			Text: label + " is also at " + first.quoted() + ": the AWS CLI stops here, and this program lets the later lines win",
+			Text: bracketed(h) + " is also at " + first.quoted() + ": the AWS CLI stops here, and this program lets the later lines win",
 		})
 	}
 	if h.kind == kindBareDefault {
-		if full := f.index.byName[indexKey{d, kindProfile, defaultName}]; len(full) > 0 {
-			other := d.origin(f.index.lines[d][full[0]])
+		if full, ok := f.index.first[indexKey{d, kindProfile, defaultName}]; ok {
+			other := d.origin(f.index.lines[d][full])
 			f.add(Problem{
 				Kind: ProblemTwoDefaults, Profile: name, Origin: at, Also: other,
 				Text: "[default] is not read, because [profile default] is at " + other.quoted(),
@@ -160,7 +160,7 @@ func (f *finder) name(d *document, number int, h header, name string, at Origin)
 	if d.kind == configFile && h.kind != kindBareDefault && !validName(h.name) {
 		f.add(Problem{
 			Kind: ProblemQuotedName, Profile: name, Origin: at,
-			Text: label + ": the SDKs ignore a section whose name needs quotes",
+			Text: bracketed(h) + ": the SDKs ignore a section whose name needs quotes",
 		})
 	}
 }

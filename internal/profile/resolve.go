@@ -93,13 +93,23 @@ func (w *walk) visit(p *Profile) error {
 // oneLine refuses a chain's properties that an indented line continues:
 // nobody means that, and the readers join the lines in different ways.
 func oneLine(p *Profile) error {
-	for _, key := range inheritedKeys {
-		if v := p.Get(key); key != keyProcess && strings.IndexByte(v.Text, '\n') >= 0 {
-			return configError(p, key, ReasonBadValue, key+" goes on in the next line").
-				hint("an indented line continues the value before it: write each property at the start of a line")
+	for key, v := range p.Properties {
+		if strings.IndexByte(v.Text, '\n') < 0 || !slices.Contains(oneLineKeys, key) {
+			continue
 		}
+		return configError(p, key, ReasonBadValue, key+" goes on in the next line").
+			hint("an indented line continues the value before it: write each property at the start of a line")
 	}
 	return nil
+}
+
+// oneLineKeys are inheritedKeys but for credential_process, whose lines every
+// reader joins to one command, and what goes into the call.
+var oneLineKeys = []string{
+	keyRoleARN, keySourceProfile, keyCredentialSource, keyTokenFile, keyProvider, keyLogin,
+	keySSOSession, keySSOAccount, keySSORole, keySSORegion, keySSOStartURL,
+	keyAccessKeyID, keySecretKey, keySessionToken, keySecurityToken,
+	"external_id", "mfa_serial", "role_session_name", "duration_seconds", "source_identity", keyRegion,
 }
 
 // role adds the profile's hop and goes on to what it starts from.

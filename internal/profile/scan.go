@@ -39,12 +39,15 @@ type document struct {
 	bom     bool
 	starts  []int // offset of each header's line, ascending
 	inherit []int // indices of the [DEFAULT] headers
+
+	sections []*section // as far as they were read, one for each header
 }
 
 func newDocument(path string, kind fileKind, data []byte) *document {
 	d := &document{path: path, kind: kind}
 	d.data, d.bom = bytes.CutPrefix(data, []byte("\xef\xbb\xbf"))
 	d.scan()
+	d.sections = make([]*section, len(d.starts))
 	return d
 }
 

@@ -15,15 +15,8 @@ type Set struct {
 	ids         []FileID
 
 	mu       sync.Mutex
-	sections map[sectionRef]*section
 	profiles map[string]*Profile
 	index    *index // built when all names are wanted
-}
-
-// sectionRef is one header of one file.
-type sectionRef struct {
-	doc    *document
-	number int
 }
 
 // section is one section as read.
@@ -31,8 +24,16 @@ type section struct {
 	header  Origin
 	text    string // the header's
 	entries []entry
-	values  map[string]string
+	values  map[string]string // by ini.v1; nil if the pre-pass was enough
 	err     error
+}
+
+// value is what the section's property stands for.
+func (s *section) value(e *entry) string {
+	if s.values == nil {
+		return e.value
+	}
+	return s.values[e.key]
 }
 
 // Load scans both files for their headers. A missing file is empty; any other
@@ -40,8 +41,7 @@ type section struct {
 // error of Load. env is also asked later, by Resolve.
 func Load(files Files, env Env) (*Set, error) {
 	s := &Set{
-		files: files, env: env,
-		sections: map[sectionRef]*section{},
+		files: files, env: remembered(env),
 		profiles: map[string]*Profile{},
 	}
 	for _, f := range []struct {
@@ -57,6 +57,20 @@ func Load(files Files, env Env) (*Set, error) {
 		s.ids = append(s.ids, id)
 	}
 	return s, nil
+}
+
+// remembered asks for each variable once: a list of thousands of chains looks
+// at the same ones for each. The Set's lock is held wherever it is called.
+func remembered(env Env) Env {
+	known := map[string]string{}
+	return func(name string) string {
+		value, ok := known[name]
+		if !ok {
+			value = env(name)
+			known[name] = value
+		}
+		return value
+	}
 }
 
 // Files are the paths that Load was given.
@@ -89,10 +103,7 @@ func (s *Set) profile(name string) (*Profile, error) {
 	if len(config)+len(credentials) == 0 {
 		return nil, s.unknown(name)
 	}
-	p, err := mergeProfile(name, config, credentials)
-	if err != nil {
-		return nil, err
-	}
+	p := mergeProfile(name, config, credentials)
 	s.profiles[name] = p
 	return p, nil
 }
@@ -184,18 +195,14 @@ func (d *document) headerError(number int) error {
 
 // readSection reads and remembers one section.
 func (s *Set) readSection(d *document, number int) *section {
-	ref := sectionRef{d, number}
-	if sec, ok := s.sections[ref]; ok {
+	if sec := d.sections[number]; sec != nil {
 		return sec
 	}
 	sec := d.read(number, s.lineOf(d, number))
 	if sec.err == nil {
-		var values []map[string]string
-		if values, sec.err = parseSections([][]entry{sec.entries}); sec.err == nil {
-			sec.values = values[0]
-		}
+		sec.values, sec.err = parseSection(sec.entries)
 	}
-	s.sections[ref] = sec
+	d.sections[number] = sec
 	return sec
 }
 
@@ -230,36 +237,36 @@ func (d *document) nextIsProperty(number int) bool {
 // mergeProfile lays the sections of a profile over each other: later ones
 // over earlier ones, the credentials file over the config file, and static
 // keys only from one of the two files.
-func mergeProfile(name string, config, credentials []*section) (*Profile, error) {
-	fromConfig, fromCredentials := layer(config), layer(credentials)
-	p := &Profile{Name: name, Properties: map[string]Value{}, Nested: map[string]map[string]Value{}}
-	for _, sec := range append(append([]*section(nil), config...), credentials...) {
-		p.Sections = append(p.Sections, sec.header)
+func mergeProfile(name string, config, credentials []*section) *Profile {
+	p := &Profile{Name: name}
+	for _, sections := range [][]*section{config, credentials} {
+		for _, sec := range sections {
+			p.Sections = append(p.Sections, sec.header)
+		}
 	}
-	p.keysInCredentials = fromCredentials.values[keyAccessKeyID].IsSet()
-	loser := fromCredentials
-	if p.keysInCredentials {
-		loser = fromConfig
+	target := layer(config)
+	if len(credentials) > 0 {
+		p.keysInCredentials, p.unused = target.overlay(layer(credentials))
 	}
-	if p.keysInCredentials || fromConfig.values[keyAccessKeyID].IsSet() {
-		p.unused = loser.dropKeys()
-	}
-	fromConfig.into(p)
-	fromCredentials.into(p)
-	return p, nil
+	p.Properties, p.Nested = target.values, target.nested
+	return p
 }
 
 // properties are the values of one file for one profile.
 type properties struct {
 	values map[string]Value
-	nested map[string]map[string]Value
+	nested map[string]map[string]Value // nil if there is none
 }
 
 func layer(sections []*section) properties {
-	out := properties{map[string]Value{}, map[string]map[string]Value{}}
+	size := 0
 	for _, sec := range sections {
-		for _, e := range sec.entries {
-			if e.valid {
+		size += len(sec.entries)
+	}
+	out := properties{values: make(map[string]Value, size)}
+	for _, sec := range sections {
+		for i := range sec.entries {
+			if e := &sec.entries[i]; e.valid {
 				out.put(sec, e)
 			}
 		}
@@ -267,23 +274,50 @@ func layer(sections []*section) properties {
 	return out
 }
 
-func (p properties) put(sec *section, e entry) {
+func (p *properties) put(sec *section, e *entry) {
 	file := sec.header.File
-	p.values[e.key] = Value{Text: sec.values[e.key], Origin: Origin{File: file, Line: e.line}}
+	p.values[e.key] = Value{Text: sec.value(e), Origin: Origin{File: file, Line: e.line}}
 	delete(p.nested, e.key)
 	if e.nested == nil {
 		return
 	}
-	block := map[string]Value{}
+	block := make(map[string]Value, len(e.nested))
 	for _, n := range e.nested {
 		block[n.key] = Value{Text: n.value, Origin: Origin{File: file, Line: n.line}}
+	}
+	if p.nested == nil {
+		p.nested = map[string]map[string]Value{}
 	}
 	p.nested[e.key] = block
 }
 
+// overlay lays the credentials file's properties over the config file's. The
+// static keys are of the file that has the access key id: it tells what was
+// dropped of the other one.
+func (p *properties) overlay(credentials properties) (keysInCredentials bool, unused []Value) {
+	keysInCredentials = credentials.values[keyAccessKeyID].IsSet()
+	switch {
+	case keysInCredentials:
+		unused = p.dropKeys()
+	case p.values[keyAccessKeyID].IsSet():
+		unused = credentials.dropKeys()
+	}
+	for key, value := range credentials.values {
+		p.values[key] = value
+		delete(p.nested, key)
+		if block, ok := credentials.nested[key]; ok {
+			if p.nested == nil {
+				p.nested = map[string]map[string]Value{}
+			}
+			p.nested[key] = block
+		}
+	}
+	return keysInCredentials, unused
+}
+
 // dropKeys takes the static credentials out of the file that doesn't provide
 // them, and says which were there.
-func (p properties) dropKeys() []Value {
+func (p *properties) dropKeys() []Value {
 	var dropped []Value
 	for _, key := range staticKeys {
 		if v, ok := p.values[key]; ok {
@@ -292,16 +326,6 @@ func (p properties) dropKeys() []Value {
 		}
 	}
 	return dropped
-}
-
-func (p properties) into(target *Profile) {
-	for key, value := range p.values {
-		target.Properties[key] = value
-		delete(target.Nested, key)
-		if block, ok := p.nested[key]; ok {
-			target.Nested[key] = block
-		}
-	}
 }
 
 // namedBlock reads an sso-session or services section, its lines merged.
