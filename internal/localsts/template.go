@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,6 +19,7 @@ type template struct {
 	resources  map[string]*yaml.Node
 	order      []string
 	busy       map[string]bool // names and conditions under evaluation, against cycles
+	memo       map[string]*yaml.Node
 	out        *AccountFile
 }
 
@@ -28,7 +30,7 @@ func readTemplate(root *yaml.Node, o FileOptions) (*AccountFile, error) {
 	}
 	o.Partition, o.Region, o.Stack = or(o.Partition, "aws"), or(o.Region, "us-east-1"), or(o.Stack, "rehearsal")
 	t := &template{
-		opts: o, params: map[string]*yaml.Node{}, resources: map[string]*yaml.Node{}, busy: map[string]bool{},
+		opts: o, params: map[string]*yaml.Node{}, resources: map[string]*yaml.Node{}, busy: map[string]bool{}, memo: map[string]*yaml.Node{},
 		conditions: member(root, "Conditions"), mappings: member(root, "Mappings"),
 		out: &AccountFile{Account: o.Base},
 	}
@@ -225,8 +227,12 @@ func (t *template) fnJoin(n *yaml.Node) (*yaml.Node, error) {
 		return nil, err
 	}
 	var parts []string
+	total := 0
 	for _, k := range a[1].Content {
 		parts = append(parts, k.Value)
+		if total += len(k.Value) + len(a[0].Value); total > maxTemplateText {
+			return nil, errors.New("Fn::Join: the text is too long")
+		}
 	}
 	return str(strings.Join(parts, a[0].Value)), nil
 }
@@ -305,7 +311,9 @@ func (t *template) fnSub(n *yaml.Node) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.WriteString(v)
+		if b.WriteString(v); b.Len() > maxTemplateText {
+			return nil, errors.New("Fn::Sub: the text is too long")
+		}
 		rest = tail
 	}
 }
@@ -344,12 +352,11 @@ func (t *template) condition(name string) (bool, error) {
 	if n == nil {
 		return false, fmt.Errorf("no condition %q", name)
 	}
-	if t.busy["condition "+name] {
-		return false, fmt.Errorf("condition %q depends on itself", name)
-	}
-	t.busy["condition "+name] = true
-	defer delete(t.busy, "condition "+name)
-	return t.truth(n)
+	v, err := t.once("condition "+name, func() (*yaml.Node, error) {
+		yes, err := t.truth(n)
+		return str(strconv.FormatBool(yes)), err
+	})
+	return err == nil && v.Value == "true", err
 }
 
 func (t *template) truth(n *yaml.Node) (bool, error) {

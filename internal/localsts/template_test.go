@@ -2,9 +2,11 @@ package localsts
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -168,6 +170,38 @@ func TestTemplateRefused(t *testing.T) {
 			f := readStack(t, role(text), FileOptions{})
 			if len(f.Notes) != 1 || len(f.Account.Users) != 0 {
 				t.Errorf("%d users, notes %q", len(f.Account.Users), f.Notes)
+			}
+		})
+	}
+}
+
+// TestTemplateBombs: a page of text must not stand for gigabytes, or for a recursion without end.
+func TestTemplateBombs(t *testing.T) {
+	grow := func(property string) string {
+		var b strings.Builder
+		for i := range 60 {
+			fmt.Fprintf(&b, `"R%d":{"Type":"AWS::IAM::User","Properties":{"UserName":%s}},`, i, fmt.Sprintf(property, i+1, i+1))
+		}
+		return `{"Resources":{` + b.String() + `"R60":{"Type":"AWS::IAM::User","Properties":{"UserName":"aa"}}}}`
+	}
+	var cond strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&cond, `"C%d":{"Fn::And":[{"Condition":"C%d"},{"Condition":"C%d"}]},`, i, i+1, i+1)
+	}
+	for name, text := range map[string]string{
+		"names":      grow(`{"Fn::Sub":"${R%d}${R%d}"}`),
+		"joined":     grow(`{"Fn::Join":["",[{"Ref":"R%d"},{"Ref":"R%d"}]]}`),
+		"ARNs":       grow(`{"Fn::Sub":"${R%d.Arn}${R%d.Arn}"}`),
+		"own path":   `{"Resources":{"R":{"Type":"AWS::IAM::User","Properties":{"Path":{"Fn::GetAtt":["R","Arn"]}}}}}`,
+		"own url":    `{"Resources":{"R":{"Type":"AWS::IAM::OIDCProvider","Properties":{"Url":{"Ref":"R"}}}}}`,
+		"conditions": `{"Conditions":{` + cond.String() + `"C60":{"Fn::Equals":["a","a"]}},"Resources":{"R":{"Type":"AWS::IAM::User","Condition":"C0"}}}`,
+		"cycle":      `{"Conditions":{"A":{"Condition":"B"},"B":{"Condition":"A"}},"Resources":{"R":{"Type":"AWS::IAM::User","Condition":"A"}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			readStack(t, text, FileOptions{})
+			if d := time.Since(start); d > 2*time.Second {
+				t.Errorf("took %s", d)
 			}
 		})
 	}

@@ -56,12 +56,7 @@ func (t *template) physical(id string) (string, error) {
 	if prop == "" || given == nil {
 		return id, nil
 	}
-	if t.busy["name "+id] {
-		return "", fmt.Errorf("the name of %q depends on itself", id)
-	}
-	t.busy["name "+id] = true
-	defer delete(t.busy, "name "+id)
-	v, err := t.resolve(given)
+	v, err := t.once("the name of "+id, func() (*yaml.Node, error) { return t.resolve(given) })
 	if err != nil {
 		return "", err
 	}
@@ -80,22 +75,48 @@ func (t *template) attribute(id, attr string) (*yaml.Node, error) {
 	if res == nil {
 		return nil, fmt.Errorf("no resource %q", id)
 	}
-	kind := scalar(member(res, "Type"))
-	name, err := t.physical(id)
-	if err != nil {
-		return nil, err
-	}
-	switch attr {
-	case "Arn", "PolicyArn", "SerialNumber":
-		return t.resourceARN(kind, id, name)
-	case "RoleId":
-		arn, err := t.resourceARN(kind, id, name)
+	arn := func() (*yaml.Node, error) {
+		name, err := t.physical(id)
 		if err != nil {
 			return nil, err
 		}
-		return str(uniqueID("AROA", t.opts.ID, []byte(arn.Value))), nil
+		return t.resourceARN(scalar(member(res, "Type")), id, name)
+	}
+	switch attr {
+	case "Arn", "PolicyArn", "SerialNumber":
+		return t.once("the ARN of "+id, arn)
+	case "RoleId":
+		v, err := t.once("the ARN of "+id, arn)
+		if err != nil {
+			return nil, err
+		}
+		return str(uniqueID("AROA", t.opts.ID, []byte(v.Value))), nil
 	}
 	return str(id + "." + attr), nil
+}
+
+// maxTemplateText bounds what Fn::Sub and Fn::Join may make: a few short lines can ask for gigabytes.
+const maxTemplateText = 1 << 20
+
+// once evaluates what is asked for often just once, and refuses what depends on itself.
+func (t *template) once(what string, eval func() (*yaml.Node, error)) (*yaml.Node, error) {
+	if v := t.memo[what]; v != nil {
+		return v, nil
+	}
+	if t.busy[what] {
+		return nil, fmt.Errorf("%s depends on itself", what)
+	}
+	t.busy[what] = true
+	defer delete(t.busy, what)
+	v, err := eval()
+	if err != nil {
+		return nil, err
+	}
+	if len(v.Value) > maxTemplateText {
+		return nil, fmt.Errorf("%s is too long", what)
+	}
+	t.memo[what] = v
+	return v, nil
 }
 
 func (t *template) resourceARN(kind, id, name string) (*yaml.Node, error) {
