@@ -227,6 +227,9 @@ var errNoAccountID = errors.New("account: no AccountId and no ARN to read it fro
 func (a *Account) complete() error {
 	for _, arn := range a.arns() {
 		p, ok := splitARN(arn)
+		if strings.ContainsFunc(arn, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return fmt.Errorf("account %s: %q is not an ARN", a.ID, arn)
+		}
 		if !ok || p.account == "aws" || p.account == "" {
 			continue
 		}

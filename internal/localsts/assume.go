@@ -51,17 +51,22 @@ func (s *Server) assumeRole(c *call) ([]node, *apiError) {
 	if apiErr != nil {
 		return nil, apiErr
 	}
+	if apiErr := s.mayAssume(c, g, roleARN, externalID, mfa); apiErr != nil {
+		return nil, apiErr
+	}
+	return s.handOut(c, g)
+}
+
+// mayAssume decides an AssumeRole whose parameters and MFA code are in order.
+func (s *Server) mayAssume(c *call, g *grant, roleARN, externalID string, mfa bool) *apiError {
 	ctx := s.assumeContext(c, g, mfa)
 	if externalID != "" {
 		ctx["sts:ExternalId"] = policy.One(externalID)
 	}
-	if apiErr := s.decideAssume(c, g, roleARN, "sts:AssumeRole", ctx); apiErr != nil {
-		return nil, apiErr
+	if apiErr := s.decideAssume(c, g, roleARN, policy.ActionAssumeRole, ctx); apiErr != nil {
+		return apiErr
 	}
-	if apiErr := g.checkDuration(); apiErr != nil {
-		return nil, apiErr
-	}
-	return s.handOut(c, g)
+	return g.checkDuration()
 }
 
 func (g *grant) readPolicies(p *params) {

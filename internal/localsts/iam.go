@@ -2,7 +2,6 @@ package localsts
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
 	"crossrole/internal/policy"
@@ -36,8 +35,8 @@ func (r *Role) entity() entity {
 func (e entity) shown() string { return strings.ToLower(e.kind) + " " + e.name }
 
 var (
-	reIAMName   = regexp.MustCompile(`^[\w+=,.@-]+$`)
-	reIAMPath   = regexp.MustCompile(`^(/|/[\x21-\x7E]+/)$`)
+	reIAMName   = lazy(`^[\w+=,.@-]+$`)
+	reIAMPath   = lazy(`^(/|/[\x21-\x7E]+/)$`)
 	ruleIAMPath = rule{min: 1, max: 512, pattern: reIAMPath}
 )
 
@@ -47,7 +46,7 @@ func (p *params) iamName(param string, most int) (string, *apiError) {
 	if err := p.err(); err != nil {
 		return "", err
 	}
-	if !reIAMName.MatchString(v) {
+	if !reIAMName().MatchString(v) {
 		return "", validationError("The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", lowerFirst(param))
 	}
 	return v, nil

@@ -131,7 +131,7 @@ func (g *grant) readAssertion(a *assertion, roleARN, providerARN string, asked b
 		return accessDenied("Not authorized to perform sts:AssumeRoleWithSAML")
 	}
 	g.sessionName, g.sourceIdentity = a.first("RoleSessionName"), a.first("SourceIdentity")
-	if n := len(g.sessionName); n < 2 || n > 64 || !reSessionName.MatchString(g.sessionName) {
+	if n := len(g.sessionName); n < 2 || n > 64 || !reSessionName().MatchString(g.sessionName) {
 		return invalidIdentity("RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}")
 	}
 	if n, err := strconv.Atoi(a.first("SessionDuration")); err == nil && n >= 900 && n <= 43200 {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -79,7 +80,7 @@ type action struct {
 }
 
 // actions is everything that is served, by name; no two services share one.
-var actions = allActions()
+var actions = sync.OnceValue(allActions)
 
 func allActions() map[string]action {
 	m := iamActions()
@@ -123,7 +124,7 @@ func (s *Server) dispatch(r *http.Request, body []byte, c *call) ([]node, *apiEr
 	if c.action == "" {
 		return nil, badRequest("MissingAction", "The request must contain the parameter Action.")
 	}
-	a, ok := actions[c.action]
+	a, ok := actions()[c.action]
 	version := c.form.Get("Version")
 	if !ok || a.service != c.service || version != stsVersion && version != iamVersion {
 		return nil, badRequest("InvalidAction", "Could not find operation %s for version %s", c.action, orNone(clip(version)))

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -19,19 +20,19 @@ type params struct {
 // rule is a parameter's constraint, from the STS and IAM API references.
 type rule struct {
 	min, max  int // characters; 0 max is no limit
-	pattern   *regexp.Regexp
+	pattern   func() *regexp.Regexp
 	sensitive bool
 }
 
 var (
-	reSessionName = regexp.MustCompile(`^[\w+=,.@-]*$`)
-	reExternalID  = regexp.MustCompile(`^[\w+=,.@:\/-]*$`)
-	reSerial      = regexp.MustCompile(`^[\w+=/:,.@-]*$`)
-	reDigits      = regexp.MustCompile(`^[\d]*$`)
-	reTagKey      = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
-	reTagValue    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
-	reKeyID       = regexp.MustCompile(`^[\w]*$`)
-	rePolicy      = regexp.MustCompile(`^[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+$`)
+	reSessionName = lazy(`^[\w+=,.@-]*$`)
+	reExternalID  = lazy(`^[\w+=,.@:\/-]*$`)
+	reSerial      = lazy(`^[\w+=/:,.@-]*$`)
+	reDigits      = lazy(`^[\d]*$`)
+	reTagKey      = lazy(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
+	reTagValue    = lazy(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	reKeyID       = lazy(`^[\w]*$`)
+	rePolicy      = lazy(`^[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+$`)
 
 	ruleARN         = rule{min: 20, max: 2048}
 	ruleSessionName = rule{min: 2, max: 64, pattern: reSessionName}
@@ -44,6 +45,11 @@ var (
 	ruleTagValue    = rule{min: 0, max: 256, pattern: reTagValue}
 	ruleFedName     = rule{min: 2, max: 32, pattern: reSessionName}
 )
+
+// lazy compiles a pattern when it is first asked for: most runs of the program never serve a request.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 func (p *params) need(name string, r rule) string {
 	if !p.form.Has(name) {
@@ -73,9 +79,9 @@ func (p *params) check(name, v string, r rule) {
 	if r.max > 0 && n > r.max {
 		p.problem("%s '%s' failed to satisfy constraint: Member must have length less than or equal to %d", shown, name, r.max)
 	}
-	if r.pattern != nil && !r.pattern.MatchString(v) {
+	if r.pattern != nil && !r.pattern().MatchString(v) {
 		p.problem("%s '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: %s",
-			shown, name, strings.TrimSuffix(strings.TrimPrefix(r.pattern.String(), "^"), "$"))
+			shown, name, strings.TrimSuffix(strings.TrimPrefix(r.pattern().String(), "^"), "$"))
 	}
 }
 

@@ -83,8 +83,8 @@ func indexAccount(a *Account) (*accountIndex, error) {
 
 func addNew[T any](m map[string]*T, account, kind, name string, v *T) error {
 	k := strings.ToLower(name)
-	if k == "" {
-		return fmt.Errorf("account %s: a %s without a name", account, kind)
+	if !reIAMName().MatchString(name) {
+		return fmt.Errorf("account %s: %q can't be the name of a %s", account, name, kind)
 	}
 	if m[k] != nil {
 		return fmt.Errorf("account %s: two %ss are named %q", account, kind, name)
