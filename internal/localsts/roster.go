@@ -147,11 +147,19 @@ func (s *Server) Roster() []Principal {
 	s.world.mu.RLock()
 	defer s.world.mu.RUnlock()
 	all := s.world.principals()
-	budget := triesInAll
+	r := &reacher{server: s, budget: triesInAll}
 	for i := range all {
-		if all[i].IsRole() {
-			s.reach(&all[i], all, &budget)
+		switch all[i].Kind {
+		case kindUser:
+			r.users = append(r.users, &all[i])
+		case kindRole:
+			r.roles = append(r.roles, &all[i])
+		case kindRoot:
 		}
+	}
+	r.candidates = slices.Concat(r.users, r.roles)
+	for _, p := range r.roles {
+		r.reach(p)
 	}
 	return all
 }
@@ -162,55 +170,65 @@ const (
 	triesInAll   = 20000
 )
 
-// reach finds a caller for a role: users first, then sessions of other roles; without MFA before with it.
-func (s *Server) reach(p *Principal, all []Principal, budget *int) {
-	trust := s.trustOf(p)
+// reacher finds a caller for each role: users first, then sessions of other roles; without MFA before with it.
+type reacher struct {
+	server       *Server
+	users, roles []*Principal
+	candidates   []*Principal // users, then roles
+	budget       int
+}
+
+func (r *reacher) reach(p *Principal) {
+	trust := r.server.trustOf(p)
 	if trust == nil {
 		return
 	}
 	external := requiredExternalID(trust)
 	tries := 0
-	for _, kind := range []principalKind{kindUser, kindRole} {
-		for _, c := range all {
-			if c.Kind != kind || c.ARN == p.ARN || !mayName(trust, &c) {
-				continue
+	for _, c := range r.candidates {
+		if tries >= triesPerRole || r.budget == 0 {
+			break
+		}
+		if c == p || !mayName(trust, c) {
+			continue
+		}
+		tries++
+		r.budget--
+		if ok, mfa := r.reaches(c, p.ARN, external); ok {
+			p.Source, p.ExternalID = c.Profile, external
+			if mfa {
+				p.MFASerial = c.MFA[0].Serial
 			}
-			if p.Source == "" && kind == kindUser {
-				p.Source, p.ExternalID = c.Profile, external // refused, but with what the role asks for
-			}
-			if tries++; tries > triesPerRole || *budget == 0 {
-				return
-			}
-			*budget--
-			if ok, mfa := s.reaches(&c, p.ARN, external); ok {
-				p.Source, p.ExternalID = c.Profile, external
-				if mfa {
-					p.MFASerial = c.MFA[0].Serial
-				}
-				return
-			}
+			return
+		}
+		if p.Source == "" && c.Kind == kindUser {
+			p.Source, p.ExternalID = c.Profile, external // refused, but with what the role asks for
 		}
 	}
-	s.anySource(p, all)
-}
-
-// anySource names some user of the accounts, the role's own first: the profile is there and is refused.
-func (s *Server) anySource(p *Principal, all []Principal) {
-	for _, same := range []bool{true, false} {
-		for _, c := range all {
-			if p.Source == "" && c.Kind == kindUser && (c.Account == p.Account) == same {
-				p.Source = c.Profile
-			}
-		}
+	if p.Source == "" {
+		p.Source = r.anySource(p)
 	}
 }
 
-func (s *Server) reaches(c *Principal, role, external string) (ok, mfa bool) {
+// anySource names some user, of the role's own account if there is one: the profile is there and is refused.
+func (r *reacher) anySource(p *Principal) string {
+	for _, c := range r.users {
+		if c.Account == p.Account {
+			return c.Profile
+		}
+	}
+	if len(r.users) > 0 {
+		return r.users[0].Profile
+	}
+	return ""
+}
+
+func (r *reacher) reaches(c *Principal, role, external string) (ok, mfa bool) {
 	for _, mfa := range []bool{false, true} {
 		if mfa && (len(c.MFA) == 0 || c.Kind != kindUser) {
 			continue
 		}
-		if s.tryAs(s.callerFrom(c, "rehearsal"), role, Attempt{ExternalID: external, MFA: mfa}).Allowed {
+		if r.server.tryAs(r.server.callerFrom(c, "rehearsal"), role, Attempt{ExternalID: external, MFA: mfa}).Allowed {
 			return true, mfa
 		}
 	}
