@@ -21,6 +21,7 @@ var commands = []func(*app) *cobra.Command{
 	newExplainCmd,
 	newPolicyCmd,
 	newSetupCmd,
+	newRehearseCmd,
 }
 
 const rootHelp = `crossrole turns a profile of ~/.aws/config into short-lived credentials for a

@@ -221,7 +221,8 @@ func LoadAccount(r io.Reader, id string) (*Account, error) {
 	return a, nil
 }
 
-var errNoAccountID = errors.New("account: no AccountId and no ARN to read it from")
+// ErrNoAccountID is returned for an account file that does not say whose it is.
+var ErrNoAccountID = errors.New("nothing says which account it is: no AccountId and no ARN")
 
 // complete fills in what follows from the rest: account id, partition, paths, ARNs.
 func (a *Account) complete() error {
@@ -244,7 +245,7 @@ func (a *Account) complete() error {
 		}
 	}
 	if a.ID == "" {
-		return errNoAccountID
+		return ErrNoAccountID
 	}
 	if !isAccountID(a.ID) {
 		return fmt.Errorf("account %q: an account id is 12 digits", a.ID)

@@ -23,10 +23,13 @@ type template struct {
 	out        *AccountFile
 }
 
+// ErrMissingParameter is returned for a template with a parameter that has neither a value nor a default.
+var ErrMissingParameter = errors.New("no value for parameter")
+
 // readTemplate turns the IAM and Organizations resources of a template into an account. What it does not know is named in Notes.
 func readTemplate(root *yaml.Node, o FileOptions) (*AccountFile, error) {
 	if !isAccountID(o.ID) {
-		return nil, errors.New("read template: a template does not say which account it is for: give the 12 digits with it")
+		return nil, fmt.Errorf("read template: %w", ErrNoAccountID)
 	}
 	o.Partition, o.Region, o.Stack = or(o.Partition, "aws"), or(o.Region, "us-east-1"), or(o.Stack, "rehearsal")
 	t := &template{
@@ -96,7 +99,7 @@ func (t *template) readParameters(n *yaml.Node) error {
 		}
 	}
 	if missing != nil {
-		return fmt.Errorf("no value for parameter %s", strings.Join(missing, ", "))
+		return fmt.Errorf("%w %s", ErrMissingParameter, strings.Join(missing, ", "))
 	}
 	return nil
 }
