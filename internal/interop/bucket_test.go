@@ -73,6 +73,7 @@ region = eu-west-1
 		"by exec":                   {tools.crossrole, "exec", "Allow-AssumeRole-profile", "--", "aws", "s3", "cp", "test-file.txt", "s3://test-bucket/4"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
 			asked := server.Count("AssumeRole")
 			if got := w.mustRun(command[0], command[1:]...); !strings.Contains(got.stdout, "upload: ./test-file.txt to s3://test-bucket/") {
 				t.Errorf("the AWS CLI says %q", got.stdout)

@@ -72,8 +72,8 @@ func findTools(dir string) error {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	if out, err := exec.Command(tools.python, "-c", "import sys, boto3; print(sys.executable)").Output(); err != nil {
-		faults = append(faults, errors.New("python3 has no boto3"))
+	if out, err := exec.Command(tools.python, "-c", "import sys, boto3, moto; print(sys.executable)").Output(); err != nil {
+		faults = append(faults, errors.New("python3 has no boto3, or no moto"))
 	} else {
 		tools.python = strings.TrimSpace(string(out))
 		// Prefer the aws beside that interpreter: the one found on PATH may be a shim.
@@ -148,6 +148,13 @@ func (w *world) set(pairs ...string) *world {
 		w.env[pairs[i]] = pairs[i+1]
 	}
 	return w
+}
+
+// in is the same world for a subtest.
+func (w *world) in(t *testing.T) *world {
+	inner := *w
+	inner.t = t
+	return &inner
 }
 
 // result is what a program left behind.
