@@ -336,7 +336,7 @@ func TestShards(t *testing.T) {
 		for i := range 5000 {
 			in := 0
 			for k := range n {
-				if (shard{k + 1, n}).has(fmt.Sprintf("%012d", 100000000000+i)) {
+				if (shard{k + 1, n}).has(fmt.Sprintf("%012d", int64(100000000000)+int64(i))) {
 					in++
 					sizes[k]++
 				}

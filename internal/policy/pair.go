@@ -87,8 +87,8 @@ func (s *TrustSpec) strangeAccount() string {
 		a, _ := ParseARN(c)
 		used[c], used[a.Account] = true, true
 	}
-	for i := 0; ; i++ {
-		if account := fmt.Sprintf("%012d", 123123123123+i); !used[account] {
+	for i := int64(123123123123); ; i++ {
+		if account := fmt.Sprintf("%012d", i); !used[account] {
 			return account
 		}
 	}

@@ -26,5 +26,5 @@ func peak(args []string) {
 	if runtime.GOOS == "darwin" {
 		unit = 1
 	}
-	fmt.Println(usage.Maxrss * unit)
+	fmt.Println(int64(usage.Maxrss) * unit) //nolint:unconvert // it is an int32 on 32 bits
 }
