@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"crossrole/internal/output"
 	"crossrole/internal/profile"
 	"crossrole/internal/remember"
 )
@@ -124,10 +125,24 @@ func (a *app) watchEnvironment() {
 	}
 }
 
+// forgetSession hides the region that a session of before put into this shell:
+// the region of one profile must not decide about the next.
+func (a *app) forgetSession() {
+	getenv := a.getenv
+	a.getenv = func(name string) string {
+		text := getenv(name)
+		if (name == "AWS_REGION" || name == "AWS_DEFAULT_REGION") && output.SessionRegion(getenv, text) {
+			return ""
+		}
+		return text
+	}
+}
+
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, a *app, args []string) int {
 	a.args = args
 	a.watchEnvironment()
+	a.forgetSession()
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -140,7 +140,7 @@ func (o *assumeOptions) print(a *app, r resolved, s assume.Session) error {
 	if o.format == output.GitHub {
 		return a.printGitHub(c)
 	}
-	text, err := output.Render(o.format, c)
+	text, err := output.Render(o.format, c, output.Kept(a.environ())...)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,9 @@ func (o *assumeOptions) print(a *app, r resolved, s assume.Session) error {
 
 // credentials opens the session for a sink.
 func credentials(r resolved, s assume.Session) output.Credentials {
-	return openSession(s, r.chain.Name, r.region())
+	c := openSession(s, r.chain.Name, r.region())
+	c.RegionWasThere = strings.HasPrefix(r.plan.Where.RegionFrom.Env, "AWS_")
+	return c
 }
 
 // openSession is the one place where a session's secrets come out.

@@ -22,6 +22,10 @@ var commands = []func(*app) *cobra.Command{
 	newPolicyCmd,
 	newSetupCmd,
 	newRehearseCmd,
+	newUnsetCmd,
+	newInitCmd,
+	newCompletionCmd,
+	newPickCmd,
 }
 
 const rootHelp = `crossrole turns a profile of ~/.aws/config into short-lived credentials for a
@@ -45,7 +49,7 @@ func newRoot(a *app) *cobra.Command {
   crossrole list 'prod-*'`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.flagsFromEnvironment(cmd) },
 		Args:              unknownCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -62,6 +66,7 @@ func newRoot(a *app) *cobra.Command {
 		wrapArgs(cmd)
 		root.AddCommand(cmd)
 	}
+	a.completeEverything(root)
 	return root
 }
 

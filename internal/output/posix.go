@@ -58,7 +58,7 @@ func octal(b *strings.Builder, command string, v Variable) {
 // posixRestore takes the session away, for the same kinds of eval.
 func posixRestore() string {
 	var b strings.Builder
-	b.WriteString("if test \"${CROSSROLE_PROFILE+1}\"; then\n")
+	b.WriteString("if test \"${CROSSROLE_PROFILE-}\"; then\n")
 	for _, name := range keepable() {
 		fmt.Fprintf(&b, "if test \"${%[2]s+1}\"; then export %[1]s=\"$%[2]s\"; unset %[2]s; else unset %[1]s; fi;\n", name, was(name))
 	}

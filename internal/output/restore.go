@@ -25,6 +25,16 @@ func keepable() []string {
 // was names the shell's variable for the value of before.
 func was(name string) string { return "CROSSROLE_WAS_" + strings.TrimPrefix(name, "AWS_") }
 
+// SessionNames lists every variable that a session sets or takes away in a
+// shell, and beside each the shell's variable for its value of before: "" for
+// those that are a session's alone.
+func SessionNames() (names, kept []string) {
+	for _, name := range keepable() {
+		names, kept = append(names, name), append(kept, was(name))
+	}
+	return append(names, "CROSSROLE_PROFILE", regionMark), append(kept, "", "")
+}
+
 // Kept lists which variables of an environment ("NAME=value" each) a session
 // will replace, for Render to keep. In a shell that has a session already there
 // are none: what was before it is kept there, and stays.
@@ -32,8 +42,8 @@ func Kept(environ []string) []string {
 	var kept []string
 	names := keepable()
 	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if name == "CROSSROLE_PROFILE" {
+		name, value, _ := strings.Cut(entry, "=")
+		if name == "CROSSROLE_PROFILE" && value != "" {
 			return nil
 		}
 		if slices.Contains(names, name) && !slices.Contains(kept, name) {
