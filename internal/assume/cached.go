@@ -79,16 +79,19 @@ func (k *Keeper) setLife(key Fingerprint, life remember.Life) {
 }
 
 // tell says something once, however many steps and goroutines come to say it.
-func (k *Keeper) tell(text string) {
+func (k *Keeper) tell(text string) { k.tellOnce(text, text) }
+
+// tellOnce says one text of a subject; what varies, as the time that is left, is not said again and again.
+func (k *Keeper) tellOnce(subject, text string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.Notice == nil || k.told[text] {
+	if k.Notice == nil || k.told[subject] {
 		return
 	}
 	if k.told == nil {
 		k.told = map[string]bool{}
 	}
-	k.told[text] = true
+	k.told[subject] = true
 	k.Notice(text)
 }
 
@@ -181,7 +184,7 @@ func (c *kept) good(h held) bool {
 func (c *kept) give(h held) Session {
 	if !c.inner && h.life.Judge(c.keeper.now(), 0) == remember.Short {
 		left := h.life.Expires.Sub(c.keeper.now()).Round(time.Second)
-		c.keeper.tell("profile " + quoted(c.step.Profile) + ": " + left.String() + " left of this session; a new one needs a person: --refresh asks for it now")
+		c.keeper.tellOnce("short "+c.name(), "profile "+quoted(c.step.Profile)+": "+left.String()+" left of this session; a new one needs a person: --refresh asks for it now")
 	}
 	c.keeper.setLife(c.step.Key, h.life)
 	return h.session
@@ -199,7 +202,7 @@ func (c *kept) leftover(old held, err error) (Session, error) {
 		return Session{}, err
 	}
 	left := old.life.Expires.Sub(c.keeper.now()).Round(time.Second)
-	c.keeper.tell(err.Error() + "; going on with the session there is, which has " + left.String() + " left")
+	c.keeper.tellOnce("leftover "+c.name(), err.Error()+"; going on with the session there is, which has "+left.String()+" left")
 	return old.session, nil
 }
 

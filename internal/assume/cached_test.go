@@ -388,6 +388,25 @@ func TestASkewedClockCountsAsAWSCounts(t *testing.T) {
 	b.clock = b.clock.Add(time.Hour)
 	get(t, b.restart().keeper.Keep(user, b.step("prod", true)))
 	b.wantCalls(t, "prod", 2)
+	if life, _ := b.keeper.Life(b.step("prod", true).Key); !life.Expires.Equal(b.clock.Add(time.Hour)) {
+		t.Errorf("by this clock it ends at %v", life.Expires)
+	}
+}
+
+// A server with many requests says once what its person can do.
+func TestTheRestOfASessionIsToldOnce(t *testing.T) {
+	b := newBench()
+	p := b.keeper.Keep(user, b.step("prod", true))
+	get(t, p)
+	for range 3 {
+		b.clock = b.clock.Add(16 * time.Minute)
+		get(t, p)
+		b.clock = b.clock.Add(time.Second)
+		get(t, p)
+	}
+	if len(b.notices) != 1 {
+		t.Errorf("said %q", b.notices)
+	}
 }
 
 func TestHowFarAWSsClockIsAheadIsKnown(t *testing.T) {
