@@ -35,17 +35,8 @@ func ParseRoleARN(text string) (ARN, error) {
 	if len(part) != 6 || part[0] != "arn" {
 		return ARN{}, errors.New("an ARN has six parts, as in arn:aws:iam::123456789012:role/name")
 	}
-	switch {
-	case !partitionForm.MatchString(part[1]):
-		return ARN{}, errors.New("its partition is none of AWS's (aws, aws-cn, aws-us-gov, …)")
-	case part[2] == "sts" && strings.HasPrefix(part[5], "assumed-role/"):
-		return ARN{}, errors.New("it names a session of a role, not the role (arn:…:iam::…:role/…)")
-	case part[2] != "iam":
-		return ARN{}, errors.New("it is an ARN of service " + quoted(part[2]) + ", not of iam")
-	case part[3] != "":
-		return ARN{}, errors.New("an IAM ARN has no region")
-	case !accountForm.MatchString(part[4]):
-		return ARN{}, errors.New("an account ID has 12 digits")
+	if err := checkIAM(part); err != nil {
+		return ARN{}, err
 	}
 	kind, rest, ok := strings.Cut(part[5], "/")
 	if !ok || kind != "role" {
@@ -57,6 +48,24 @@ func ParseRoleARN(text string) (ARN, error) {
 		return ARN{}, errors.New("a role's name has 1 to 64 letters, digits and _+=,.@- after its path")
 	}
 	return arn, nil
+}
+
+// checkIAM says what stands before the resource and does not belong there.
+func checkIAM(part []string) error {
+	switch {
+	case !partitionForm.MatchString(part[1]):
+		return errors.New("its partition is none of AWS's (aws, aws-cn, aws-us-gov, …)")
+	case part[2] == "sts" && strings.HasPrefix(part[5], "assumed-role/"):
+		return errors.New("it names a session of a role, not the role (arn:…:iam::…:role/…)")
+	case part[2] != "iam":
+		return errors.New("it is an ARN of service " + quoted(part[2]) + ", not of iam")
+	case part[3] != "":
+		return errors.New("an IAM ARN has no region")
+	case !accountForm.MatchString(part[4]):
+		return errors.New("an account ID has 12 digits")
+	default:
+		return nil
+	}
 }
 
 // LooksLikeARN tells an argument that is meant as an ARN from a profile's name.

@@ -87,8 +87,10 @@ func unusedOverride(o Overrides) error {
 		{"--policy-arn", strings.Join(o.PolicyARNs, ",")},
 	} {
 		if f.value != "" {
-			return &InvalidError{Field: f.name, Why: "the profile assumes no role that it could apply to",
-				Advice: []string{"name a profile with role_arn, or give --role-arn"}}
+			return &InvalidError{
+				Field: f.name, Why: "the profile assumes no role that it could apply to",
+				Advice: []string{"name a profile with role_arn, or give --role-arn"},
+			}
 		}
 	}
 	return nil

@@ -22,8 +22,10 @@ func (r *Runner) code(ctx context.Context, given Secret, process string, q CodeQ
 		return r.codeOfProcess(ctx, process, q)
 	}
 	if r.deps.AskCode == nil {
-		return "", &PersonError{Doing: "asking for an MFA code of " + quoted(q.Serial), Why: "there is nobody to ask",
-			Advice: []string{"give --mfa-code, or set mfa_process"}}
+		return "", &PersonError{
+			Doing: "asking for an MFA code of " + quoted(q.Serial), Why: "there is nobody to ask",
+			Advice: []string{"give --mfa-code, or set mfa_process"},
+		}
 	}
 	code, err := r.deps.AskCode(ctx, q)
 	if err != nil {

@@ -83,8 +83,10 @@ func (p place) explain(err error) error {
 	if denials[api.ErrorCode()] {
 		return p.denied(api, id, err)
 	}
-	return &CallError{Doing: p.doing(), Why: "AWS says " + api.ErrorCode() + ": " + oneLine(api.ErrorMessage()),
-		Code: api.ErrorCode(), RequestID: id, Advice: adviceFor(api.ErrorCode(), api.ErrorMessage()), Err: err}
+	return &CallError{
+		Doing: p.doing(), Why: "AWS says " + api.ErrorCode() + ": " + oneLine(api.ErrorMessage()),
+		Code: api.ErrorCode(), RequestID: id, Advice: adviceFor(api.ErrorCode(), api.ErrorMessage()), Err: err,
+	}
 }
 
 // denials are the codes with which AWS refuses, as opposed to fails.
@@ -96,8 +98,10 @@ var denials = map[string]bool{
 var authorizedForm = newForm(`User: (\S+) is not authorized to perform: (\S+)`)
 
 func (p place) denied(api smithy.APIError, id string, err error) error {
-	d := &DeniedError{Action: p.action(), Code: api.ErrorCode(), Message: api.ErrorMessage(), RequestID: id,
-		Hop: p.hop, Hops: p.hops, MFASent: p.mfa, Profile: p.profile, Err: err}
+	d := &DeniedError{
+		Action: p.action(), Code: api.ErrorCode(), Message: api.ErrorMessage(), RequestID: id,
+		Hop: p.hop, Hops: p.hops, MFASent: p.mfa, Profile: p.profile, Err: err,
+	}
 	if m := authorizedForm.FindStringSubmatch(d.Message); m != nil {
 		d.Caller, d.Action = oneLine(m[1]), oneLine(m[2])
 	}
@@ -173,10 +177,3 @@ func adviceFor(code, message string) []string {
 }
 
 var durationForm = newForm(`(?i)DurationSeconds|MaxSessionDuration|1 hour session limit`)
-
-// expired tells that the caller's credentials are too old, so that a cached
-// caller is worth renewing once.
-func expired(err error) bool {
-	var call *CallError
-	return errors.As(err, &call) && (call.Code == "ExpiredToken" || call.Code == "ExpiredTokenException")
-}

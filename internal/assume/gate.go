@@ -42,7 +42,7 @@ func (g *Gate) wait(ctx context.Context) error {
 	if left <= 0 {
 		return nil
 	}
-	t := time.NewTimer(left + rand.N(pause/4+1))
+	t := time.NewTimer(left + rand.N(pause/4+1)) //nolint:gosec // spreads callers, guards nothing
 	defer t.Stop()
 	select {
 	case <-t.C:

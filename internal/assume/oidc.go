@@ -79,8 +79,10 @@ func checkToken(s profile.Source, text string) (Secret, error) {
 func (r *Runner) githubToken(ctx context.Context, s profile.Source) (Secret, error) {
 	base, bearer := r.deps.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), r.deps.Getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 	if base == "" || bearer == "" {
-		return Secret{}, &SourceError{Profile: s.Profile, Kind: s.Kind, Why: "the job has no OIDC request variables",
-			Advice: []string{"give the job `permissions: id-token: write`"}}
+		return Secret{}, &SourceError{
+			Profile: s.Profile, Kind: s.Kind, Why: "the job has no OIDC request variables",
+			Advice: []string{"give the job `permissions: id-token: write`"},
+		}
 	}
 	audience := s.Properties["web_identity_audience"].Text
 	if audience == "" {

@@ -93,8 +93,10 @@ type Overrides struct {
 // that STS would refuse, with its origin.
 func NewPlan(chain profile.Chain, o Overrides) (Plan, error) {
 	if chain.Source.Kind == "" {
-		return Plan{}, &InvalidError{Profile: chain.Name, Field: "credentials", Why: "the profile has neither a role nor credentials",
-			Advice: []string{"give it role_arn and source_profile, or keys; `crossrole list` shows the profiles there are"}}
+		return Plan{}, &InvalidError{
+			Profile: chain.Name, Field: "credentials", Why: "the profile has neither a role nor credentials",
+			Advice: []string{"give it role_arn and source_profile, or keys; `crossrole list` shows the profiles there are"},
+		}
 	}
 	hops, err := hopsOf(chain, o)
 	if err != nil {
@@ -132,9 +134,11 @@ func NewPlan(chain profile.Chain, o Overrides) (Plan, error) {
 // add appends a call and bends it to what a chain allows.
 func (p *Plan) add(i int, call Call, hop profile.Hop) error {
 	if call.MFASerial != "" && (i > 0 || p.sourceIsRole()) {
-		return &InvalidError{Profile: call.Profile, Field: "mfa_serial", Value: call.MFASerial, Origin: hop.MFASerial.Origin,
+		return &InvalidError{
+			Profile: call.Profile, Field: "mfa_serial", Value: call.MFASerial, Origin: hop.MFASerial.Origin,
 			Why:    "MFA can't work here: only an IAM user's own credentials can send a code, and the caller of this hop is a role",
-			Advice: []string{"move mfa_serial to the hop that starts from the user, or remove it"}}
+			Advice: []string{"move mfa_serial to the hop that starts from the user, or remove it"},
+		}
 	}
 	if call.Duration > maxChained && (i > 0 || p.sourceIsRole()) {
 		p.Warnings = append(p.Warnings, "profile "+quoted(call.Profile)+": duration "+call.Duration.String()+

@@ -19,8 +19,10 @@ func at(text string) profile.Value {
 }
 
 func staticChain(hops ...profile.Hop) profile.Chain {
-	return profile.Chain{Name: "prod", Hops: hops, Source: profile.Source{Kind: profile.SourceStatic, Profile: "user",
-		Properties: map[string]profile.Value{"aws_access_key_id": at("AKIAEXAMPLE"), "aws_secret_access_key": at("s3cr3t")}}}
+	return profile.Chain{Name: "prod", Hops: hops, Source: profile.Source{
+		Kind: profile.SourceStatic, Profile: "user",
+		Properties: map[string]profile.Value{"aws_access_key_id": at("AKIAEXAMPLE"), "aws_secret_access_key": at("s3cr3t")},
+	}}
 }
 
 func hop(change func(*profile.Hop)) profile.Hop {
@@ -213,7 +215,7 @@ func TestFingerprintCoversTheAnswer(t *testing.T) {
 		}
 		seen[got] = name
 	}
-	if last(base(), Overrides{}) != last(base(), Overrides{}) {
+	if first, again := last(base(), Overrides{}), last(base(), Overrides{}); first != again {
 		t.Error("the same plan has two fingerprints")
 	}
 }

@@ -52,8 +52,10 @@ func (r *Runner) ssoSession(ctx context.Context, s profile.Source) (Session, err
 		return Session{}, sourceError(s, "there is no home folder with a token cache", err)
 	}
 	if s.SSO != nil {
-		tokens = ssocreds.NewSSOTokenProvider(ssooidc.New(ssooidc.Options{Region: region, HTTPClient: r.http, Retryer: newRetryer(),
-			BaseEndpoint: r.endpoint("SSO_OIDC")}), path)
+		tokens = ssocreds.NewSSOTokenProvider(ssooidc.New(ssooidc.Options{
+			Region: region, HTTPClient: r.http, Retryer: newRetryer(),
+			BaseEndpoint: r.endpoint("SSO_OIDC"),
+		}), path)
 	}
 	client := sso.New(sso.Options{Region: region, HTTPClient: r.http, Retryer: newRetryer(), BaseEndpoint: r.endpoint("SSO")})
 	return r.retrieve(ctx, s, ssocreds.New(client, s.Properties["sso_account_id"].Text, s.Properties["sso_role_name"].Text, start,
@@ -190,8 +192,10 @@ func explainLogin(s profile.Source, login string, err error) error {
 	var dns *net.OpError
 	switch {
 	case errors.As(err, &api) && api.ErrorCode() == "ForbiddenException":
-		return &DeniedError{Action: "sso:GetRoleCredentials", RoleARN: s.Properties["sso_role_name"].Text + " in account " + s.Properties["sso_account_id"].Text,
-			Profile: s.Profile, Code: api.ErrorCode(), Message: api.ErrorMessage(), Err: err}
+		return &DeniedError{
+			Action: "sso:GetRoleCredentials", RoleARN: s.Properties["sso_role_name"].Text + " in account " + s.Properties["sso_account_id"].Text,
+			Profile: s.Profile, Code: api.ErrorCode(), Message: api.ErrorMessage(), Err: err,
+		}
 	case errors.As(err, &api) && api.ErrorFault() == smithy.FaultServer, errors.As(err, &dns):
 		return &SourceError{Profile: s.Profile, Kind: s.Kind, Why: "AWS did not answer: " + oneLine(rootOf(err).Error()), Err: err}
 	case errors.As(err, &invalid) && errors.Is(invalid.Err, fs.ErrNotExist), errors.Is(err, fs.ErrNotExist):
@@ -202,14 +206,18 @@ func explainLogin(s profile.Source, login string, err error) error {
 }
 
 func loginNeeded(s profile.Source, why, login string, err error) error {
-	return &PersonError{Doing: "getting source credentials (" + string(s.Kind) + ") of profile " + quoted(s.Profile), Why: why,
-		Advice: []string{"log in: " + login}, Err: err}
+	return &PersonError{
+		Doing: "getting source credentials (" + string(s.Kind) + ") of profile " + quoted(s.Profile), Why: why,
+		Advice: []string{"log in: " + login}, Err: err,
+	}
 }
 
 // explainProcess keeps what the process printed out of the error.
 func explainProcess(s profile.Source, err error) error {
-	e := &SourceError{Profile: s.Profile, Kind: s.Kind, Why: "its output is not the JSON that credential_process must print",
-		Advice: []string{"run the command by hand; its output must have Version 1, AccessKeyId and SecretAccessKey"}}
+	e := &SourceError{
+		Profile: s.Profile, Kind: s.Kind, Why: "its output is not the JSON that credential_process must print",
+		Advice: []string{"run the command by hand; its output must have Version 1, AccessKeyId and SecretAccessKey"},
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		e.Why = "the command ended with " + exit.String()

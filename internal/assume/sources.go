@@ -88,8 +88,10 @@ func (r *Runner) environmentSession(s profile.Source) (Session, error) {
 		AccountID:       env("AWS_ACCOUNT_ID"),
 	}
 	if out.AccessKeyID == "" || !out.SecretAccessKey.IsSet() {
-		return Session{}, &SourceError{Profile: s.Profile, Kind: s.Kind, Why: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set",
-			Advice: []string{"export both, or name a source_profile"}}
+		return Session{}, &SourceError{
+			Profile: s.Profile, Kind: s.Kind, Why: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set",
+			Advice: []string{"export both, or name a source_profile"},
+		}
 	}
 	out.Expires = parseExpiry(env("AWS_CREDENTIAL_EXPIRATION"))
 	return out, nil

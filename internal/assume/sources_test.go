@@ -4,7 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the AWS CLI names its token files so
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -65,7 +65,7 @@ func TestSSOSource(t *testing.T) {
 		fmt.Fprintf(w, `{"roleCredentials":{"accessKeyId":"ASIASSO","secretAccessKey":"s","sessionToken":"t","expiration":%d}}`, time.Now().Add(time.Hour).UnixMilli())
 	}))
 	defer portal.Close()
-	sum := sha1.Sum([]byte("corp")) //nolint:gosec // see above
+	sum := sha1.Sum([]byte("corp"))
 	homeWith(t, ".aws/sso/cache/"+hex.EncodeToString(sum[:])+".json",
 		`{"accessToken":"the-token","expiresAt":"`+inAnHour()+`","region":"eu-west-1","startUrl":"https://corp.example/start"}`)
 	env := func(name string) string { return map[string]string{"AWS_ENDPOINT_URL_SSO": portal.URL}[name] }
@@ -194,8 +194,10 @@ func TestWebIdentitySource(t *testing.T) {
 		t.Fatal(err)
 	}
 	const subject = "repo:example/app:ref:refs/heads/main"
-	token, err := jwt.Signed(signer).Claims(jwt.Claims{Issuer: "https://token.actions.example.com", Subject: subject,
-		Audience: jwt.Audience{"sts.amazonaws.com"}, Expiry: jwt.NewNumericDate(time.Now().Add(time.Hour)), IssuedAt: jwt.NewNumericDate(time.Now())}).Serialize()
+	token, err := jwt.Signed(signer).Claims(jwt.Claims{
+		Issuer: "https://token.actions.example.com", Subject: subject,
+		Audience: jwt.Audience{"sts.amazonaws.com"}, Expiry: jwt.NewNumericDate(time.Now().Add(time.Hour)), IssuedAt: jwt.NewNumericDate(time.Now()),
+	}).Serialize()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -171,8 +171,9 @@ func (w *who) named() (kind, value string) {
 		return "Service", w.ARN
 	case callerProvider:
 		return "Federated", w.ARN
+	default:
+		return "AWS", w.principal
 	}
-	return "AWS", w.principal
 }
 
 // match says by which form a principal element lets a caller in, from the widest effect on later steps to the narrowest.

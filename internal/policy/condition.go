@@ -50,6 +50,7 @@ func (op *operator) one(ctx lookup, want []Value, got string, variables bool) bo
 			if op.negated {
 				return false
 			}
+		case differs:
 		}
 	}
 	return op.negated

@@ -93,6 +93,7 @@ func DeriveContext(c Caller) Context {
 	case callerRoot:
 		out["aws:PrincipalType"] = One("Account")
 		out["aws:userid"] = One(who.account)
+	case callerService, callerProvider: // neither is a principal of an account
 	}
 	return out
 }

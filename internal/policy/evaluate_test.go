@@ -8,6 +8,7 @@ import (
 
 // request is a cross-account request that is allowed; tests spoil one thing of it.
 func request(t *testing.T) *Request {
+	t.Helper()
 	return &Request{
 		Caller: Caller{ARN: session, PrincipalARN: callerR, UniqueID: "AROACALLER1234567:me"}, RoleARN: roleB, Actions: []string{ActionAssumeRole},
 		Trust: trustFor(t, `{"AWS":"`+rootA+`"}`, ""), Identity: named(permission(t, "Allow", "sts:AssumeRole", roleB)), Context: Context{},
@@ -98,8 +99,10 @@ func TestOrganizations(t *testing.T) {
 	rcp := mustParse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:*","Resource":"*"}]}`)
 	rcpFull := mustParse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
 	level := func(docs ...*Document) Level { return Level{Policies: named(docs...)} }
-	linked := Caller{ARN: "arn:aws:sts::" + accountA + ":assumed-role/AWSServiceRoleForX/s",
-		PrincipalARN: "arn:aws:iam::" + accountA + ":role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX"}
+	linked := Caller{
+		ARN:          "arn:aws:sts::" + accountA + ":assumed-role/AWSServiceRoleForX/s",
+		PrincipalARN: "arn:aws:iam::" + accountA + ":role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
+	}
 	for _, c := range []struct {
 		name     string
 		change   func(*Request)
@@ -223,8 +226,10 @@ func TestTrace(t *testing.T) {
 
 // A session policy limits what a trust policy grants the user by name; a boundary does not.
 func TestSessionPolicyOfNamedUser(t *testing.T) {
-	req := &Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
-		Trust: trustFor(t, `{"AWS":"`+userA+`"}`, ""), Session: permission(t, "Allow", "s3:*", "*")}
+	req := &Request{
+		Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
+		Trust: trustFor(t, `{"AWS":"`+userA+`"}`, ""), Session: permission(t, "Allow", "s3:*", "*"),
+	}
 	wantDecision(t, req, DecisionDeny, false)
 	req.Session = permission(t, "Allow", "sts:*", "*")
 	wantDecision(t, req, DecisionAllow, false)
@@ -232,8 +237,10 @@ func TestSessionPolicyOfNamedUser(t *testing.T) {
 
 // The documents disagree on whether a boundary limits what a trust policy grants a user by name; we allow, and say so.
 func TestBoundaryOfNamedUserWarns(t *testing.T) {
-	res := wantDecision(t, &Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
-		Trust: trustFor(t, `{"AWS":"`+userA+`"}`, ""), Boundary: permission(t, "Allow", "s3:*", "*")}, DecisionAllow, false)
+	res := wantDecision(t, &Request{
+		Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
+		Trust: trustFor(t, `{"AWS":"`+userA+`"}`, ""), Boundary: permission(t, "Allow", "s3:*", "*"),
+	}, DecisionAllow, false)
 	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "boundary") {
 		t.Errorf("warnings %q", res.Warnings)
 	}

@@ -285,6 +285,7 @@ func (f *fixer) apply(req *Request, at spot, doc *Document) {
 		l := &levels[at.level]
 		l.Policies = append(append([]NamedPolicy(nil), l.Policies...), NamedPolicy{"missing", doc})
 		req.SCPs = levels
+	case SideRCP, SideRequest, SideResource: // nothing there lacks an Allow
 	}
 }
 

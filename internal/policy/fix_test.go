@@ -46,20 +46,33 @@ func TestFixesMakeItPass(t *testing.T) {
 		{"trust only, same account", Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"`+accountB+`"}`, "")}, "trust@" + accountA},
 		{"both across", Request{Caller: sess, RoleARN: roleB, Trust: trustFor(t, `{"AWS":"`+accountB+`"}`, "")}, "trust@" + accountB + " identity@" + accountA},
 		{"no trust policy", Request{Caller: Caller{ARN: userA}, RoleARN: roleR}, "trust@" + accountA},
-		{"boundary and session", Request{Caller: sess, RoleARN: roleB, Trust: trustFor(t, rootTrust, ""), Identity: named(full), Boundary: other, Session: other},
-			"boundary@" + accountA + " session@" + accountA},
+		{
+			"boundary and session",
+			Request{Caller: sess, RoleARN: roleB, Trust: trustFor(t, rootTrust, ""), Identity: named(full), Boundary: other, Session: other},
+			"boundary@" + accountA + " session@" + accountA,
+		},
 		{"scp", Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Trust: trustFor(t, rootTrust, ""), Identity: named(full), SCPs: levels}, "scp@" + accountA},
-		{"scp, in an organization", Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Trust: trustFor(t, rootTrust, ""), Identity: named(full), SCPs: levels,
-			Organization: &Organization{ManagementAccount: "999999999999"}}, "scp@999999999999"},
+		{"scp, in an organization", Request{
+			Caller: Caller{ARN: userA}, RoleARN: roleR, Trust: trustFor(t, rootTrust, ""), Identity: named(full), SCPs: levels,
+			Organization: &Organization{ManagementAccount: "999999999999"},
+		}, "scp@999999999999"},
 		{"service", Request{Caller: Caller{ARN: "ssm.amazonaws.com"}, RoleARN: roleR, Trust: trustFor(t, rootTrust, "")}, "trust@" + accountA},
-		{"tags too", Request{Caller: sess, RoleARN: roleB, Actions: []string{ActionTagSession, ActionAssumeRole}, Trust: trustFor(t, rootTrust, ""),
-			Identity: named(permission(t, "Allow", "sts:AssumeRole", roleB))}, "trust@" + accountB + " identity@" + accountA},
-		{"external ID sent, other asked", Request{Caller: sess, RoleARN: roleB, Identity: named(full), Context: Context{"sts:ExternalId": One("mine")},
-			Trust: trustFor(t, rootTrust, `,"Condition":{"StringEquals":{"sts:ExternalId":"theirs"}}`)}, "trust@" + accountB},
-		{"external ID not sent", Request{Caller: sess, RoleARN: roleB, Identity: named(full),
-			Trust: trustFor(t, rootTrust, `,"Condition":{"StringEquals":{"sts:ExternalId":"theirs"}}`)}, "request@" + accountA},
-		{"MFA not sent", Request{Caller: Caller{ARN: userA}, RoleARN: roleB, Identity: named(full),
-			Trust: trustFor(t, rootTrust, `,"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`)}, "request@" + accountA},
+		{"tags too", Request{
+			Caller: sess, RoleARN: roleB, Actions: []string{ActionTagSession, ActionAssumeRole}, Trust: trustFor(t, rootTrust, ""),
+			Identity: named(permission(t, "Allow", "sts:AssumeRole", roleB)),
+		}, "trust@" + accountB + " identity@" + accountA},
+		{"external ID sent, other asked", Request{
+			Caller: sess, RoleARN: roleB, Identity: named(full), Context: Context{"sts:ExternalId": One("mine")},
+			Trust: trustFor(t, rootTrust, `,"Condition":{"StringEquals":{"sts:ExternalId":"theirs"}}`),
+		}, "trust@" + accountB},
+		{"external ID not sent", Request{
+			Caller: sess, RoleARN: roleB, Identity: named(full),
+			Trust: trustFor(t, rootTrust, `,"Condition":{"StringEquals":{"sts:ExternalId":"theirs"}}`),
+		}, "request@" + accountA},
+		{"MFA not sent", Request{
+			Caller: Caller{ARN: userA}, RoleARN: roleB, Identity: named(full),
+			Trust: trustFor(t, rootTrust, `,"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`),
+		}, "request@" + accountA},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.req.Actions == nil {
@@ -116,10 +129,12 @@ func paste(t *testing.T, req Request, res *Result) Request {
 
 // A fix for an external ID that differs still asks for the one that is sent, and keeps the conditions that held.
 func TestFixStaysNarrow(t *testing.T) {
-	req := &Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
+	req := &Request{
+		Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
 		Context: Context{"sts:ExternalId": One("mine"), "aws:PrincipalOrgID": One("o-1")},
 		Trust: trustFor(t, `{"AWS":"`+rootA+`"}`,
-			`,"Condition":{"StringEquals":{"sts:ExternalId":"theirs","aws:PrincipalOrgID":"o-1"}}`)}
+			`,"Condition":{"StringEquals":{"sts:ExternalId":"theirs","aws:PrincipalOrgID":"o-1"}}`),
+	}
 	d := missingOf(t, Evaluate(req), SideTrust)
 	want := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + userA + `"},"Action":"sts:AssumeRole",` +
 		`"Condition":{"StringEquals":{"sts:ExternalId":"mine","aws:PrincipalOrgID":"o-1"}}}]}`
@@ -131,12 +146,16 @@ func TestFixStaysNarrow(t *testing.T) {
 func TestNoFix(t *testing.T) {
 	allow := permission(t, "Allow", "sts:*", "*")
 	for name, req := range map[string]*Request{
-		"explicit deny": {Caller: Caller{ARN: userA}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"`+rootA+`"}`, ""),
-			Identity: named(permission(t, "Deny", "sts:*", "*"))},
+		"explicit deny": {
+			Caller: Caller{ARN: userA}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"`+rootA+`"}`, ""),
+			Identity: named(permission(t, "Deny", "sts:*", "*")),
+		},
 		"root user":      {Caller: Caller{ARN: rootA}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"`+rootA+`"}`, ""), Identity: named(allow)},
 		"federated user": {Caller: Caller{ARN: "arn:aws:sts::" + accountA + ":federated-user/bob"}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"*"}`, ""), Identity: named(allow)},
-		"other partition": {Caller: Caller{ARN: "arn:aws-cn:iam::" + accountA + ":user/bob"}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"*"}`, ""),
-			Identity: named(allow)},
+		"other partition": {
+			Caller: Caller{ARN: "arn:aws-cn:iam::" + accountA + ":user/bob"}, RoleARN: roleR, Trust: trustFor(t, `{"AWS":"*"}`, ""),
+			Identity: named(allow),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req.Actions = []string{ActionAssumeRole}
@@ -203,8 +222,10 @@ func TestNearMisses(t *testing.T) {
 func TestDenyWithoutMFAIsExplained(t *testing.T) {
 	deny := mustParse(t, `{"Version":"2012-10-17","Statement":[{"Sid":"NoMFA","Effect":"Deny","Action":"*","Resource":"*",
 		"Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}]}`)
-	res := wantDecision(t, &Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
-		Trust: trustFor(t, `{"AWS":"`+userA+`"}`, ""), Identity: named(deny)}, DecisionDeny, true)
+	res := wantDecision(t, &Request{
+		Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole},
+		Trust: trustFor(t, `{"AWS":"`+userA+`"}`, ""), Identity: named(deny),
+	}, DecisionDeny, true)
 	if len(res.Reasons) != 1 || res.Reasons[0].Statement != "NoMFA" || !strings.Contains(res.Reasons[0].Why, "MFA code") {
 		t.Errorf("reasons: %+v", res.Reasons)
 	}

@@ -64,6 +64,11 @@ func (s *TrustSpec) check() error {
 			return invalid("services", "%q is not the name of a service such as ssm.amazonaws.com", name)
 		}
 	}
+	return s.checkDemands()
+}
+
+// checkDemands checks what a caller must bring.
+func (s *TrustSpec) checkDemands() error {
 	if s.ExternalID != "" {
 		if err := CheckExternalID(s.ExternalID); err != nil {
 			return err

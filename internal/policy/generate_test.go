@@ -77,8 +77,10 @@ func specs() map[string]TrustSpec {
 		"tags":            {Callers: []string{user}, SessionTags: []string{"team", "cost"}},
 		"any tags":        {Callers: []string{user}, SessionTags: []string{}},
 		"source identity": {Callers: []string{user}, SourceIdentity: "alice"},
-		"everything": {Callers: []string{user, role}, Services: []string{"ssm.amazonaws.com", "ec2.amazonaws.com"}, ExternalID: "abc", RequireMFA: true, OrgID: "o-abc123",
-			SessionTags: []string{"team"}, SourceIdentity: "*"},
+		"everything": {
+			Callers: []string{user, role}, Services: []string{"ssm.amazonaws.com", "ec2.amazonaws.com"}, ExternalID: "abc", RequireMFA: true, OrgID: "o-abc123",
+			SessionTags: []string{"team"}, SourceIdentity: "*",
+		},
 	}
 }
 

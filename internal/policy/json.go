@@ -92,16 +92,6 @@ type member struct {
 	val node
 }
 
-// get returns the last member called key, as most JSON readers do; duplicates are reported separately.
-func (n *node) get(key string) *node {
-	for i := len(n.members) - 1; i >= 0; i-- {
-		if n.members[i].key == key {
-			return &n.members[i].val
-		}
-	}
-	return nil
-}
-
 // scalar tells whether the node is a string, number or boolean: what IAM accepts as a condition value.
 func (n *node) scalar() bool {
 	return n.kind == nodeString || n.kind == nodeNumber || n.kind == nodeBool

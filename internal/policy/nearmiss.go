@@ -84,6 +84,7 @@ func (e *evaluator) refsOf(l lack) []*policyRef {
 		for i := range e.scps[l.level] {
 			out = append(out, &e.scps[l.level][i])
 		}
+	case SideRCP, SideRequest, SideResource: // nothing there lacks an Allow
 	}
 	return out
 }
@@ -186,25 +187,39 @@ func nearARN(have, want string) string {
 	if !ok1 || !ok2 || have == want {
 		return ""
 	}
-	sameKind := strings.SplitN(h.Resource, "/", 2)[0] == strings.SplitN(w.Resource, "/", 2)[0]
-	sameName := lastSegment(h.Resource) == lastSegment(w.Resource)
-	sameAccount := h.Account == w.Account
-	pair := fmt.Sprintf("%q differs from %q ", have, want)
+	by := ""
 	switch {
 	case strings.EqualFold(have, want):
-		return pair + "by upper and lower case"
-	case h.Partition != w.Partition && h.Account == w.Account && h.Resource == w.Resource:
-		return pair + "by its partition"
-	case sameAccount && sameKind && sameName:
-		return pair + "by its path"
-	case sameAccount && sameKind && strings.EqualFold(lastSegment(h.Resource), lastSegment(w.Resource)):
-		return pair + "by its path and by upper and lower case"
-	case !sameAccount && h.Resource == w.Resource:
-		return pair + "by its account"
-	case sameAccount && !sameKind && sameName:
-		return pair + "by its kind"
+		by = "upper and lower case"
+	case h.Account != w.Account:
+		if h.Resource == w.Resource {
+			by = "its account"
+		}
+	case h.Partition != w.Partition && h.Resource == w.Resource:
+		by = "its partition"
+	default:
+		by = nearName(h.Resource, w.Resource)
 	}
-	return ""
+	if by == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q differs from %q by %s", have, want, by)
+}
+
+// nearName says by which one thing two names of one account differ.
+func nearName(have, want string) string {
+	sameKind := strings.SplitN(have, "/", 2)[0] == strings.SplitN(want, "/", 2)[0]
+	sameName := lastSegment(have) == lastSegment(want)
+	switch {
+	case sameKind && sameName:
+		return "its path"
+	case sameKind && strings.EqualFold(lastSegment(have), lastSegment(want)):
+		return "its path and by upper and lower case"
+	case !sameKind && sameName:
+		return "its kind"
+	default:
+		return ""
+	}
 }
 
 func (e *evaluator) nearResource(list *Values) string {

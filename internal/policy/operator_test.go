@@ -156,8 +156,10 @@ func TestConditionCorners(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	ctx := Context{"k:x": One("a"), "aws:username": One("a"), "k:star": One("a*"), "k:lit": One("a*?$"), "k:list": Many("a"), "k:arn": One("arn:aws:iam::123456789012:user/a"),
-		"aws:PrincipalAccount": One("123456789012"), "k:raw": One("${aws:username}"), "k:t": One("true"), "k:brace": One("x}y")}
+	ctx := Context{
+		"k:x": One("a"), "aws:username": One("a"), "k:star": One("a*"), "k:lit": One("a*?$"), "k:list": Many("a"), "k:arn": One("arn:aws:iam::123456789012:user/a"),
+		"aws:PrincipalAccount": One("123456789012"), "k:raw": One("${aws:username}"), "k:t": One("true"), "k:brace": One("x}y"),
+	}
 	for _, c := range []struct {
 		condition string
 		version   string

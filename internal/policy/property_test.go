@@ -14,14 +14,18 @@ import (
 
 var genAction = rapid.SampledFrom([]string{"sts:AssumeRole", "sts:AssumeRole", "sts:*", "sts:TagSession", "STS:assume*"})
 
-var genPrincipal = rapid.SampledFrom([]string{`{"AWS":"*"}`, `{"AWS":"` + accountA + `"}`, `{"AWS":"` + userA + `"}`, `{"AWS":"` + callerR + `"}`, `{"AWS":"` + session + `"}`,
-	`{"AWS":"` + accountB + `"}`, `{"Service":"ssm.amazonaws.com"}`})
+var genPrincipal = rapid.SampledFrom([]string{
+	`{"AWS":"*"}`, `{"AWS":"` + accountA + `"}`, `{"AWS":"` + userA + `"}`, `{"AWS":"` + callerR + `"}`, `{"AWS":"` + session + `"}`,
+	`{"AWS":"` + accountB + `"}`, `{"Service":"ssm.amazonaws.com"}`,
+})
 
 var genResource = rapid.SampledFrom([]string{"*", roleR, roleB, "arn:aws:iam::*:role/*", "arn:aws:iam::" + accountA + ":role/${aws:username}"})
 
-var genCondition = rapid.SampledFrom([]string{"", "", `,"Condition":{"StringEquals":{"sts:ExternalId":"x"}}`, `,"Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}}`,
+var genCondition = rapid.SampledFrom([]string{
+	"", "", `,"Condition":{"StringEquals":{"sts:ExternalId":"x"}}`, `,"Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}}`,
 	`,"Condition":{"ForAllValues:StringLike":{"aws:TagKeys":["a*","${aws:username}"]}}`, `,"Condition":{"StringNotLike":{"aws:username":"A*"},"Null":{"sts:ExternalId":"true"}}`,
-	`,"Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":"b"}}`})
+	`,"Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":"b"}}`,
+})
 
 func genStatement(t *rapid.T, trust bool, effect string) string {
 	target := `"Resource":"` + genResource.Draw(t, "resource") + `"`
@@ -177,8 +181,10 @@ func TestMarshalRoundTrip(t *testing.T) {
 
 // FuzzParse: hostile text never panics, and a document that reads is validated and written without one.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{hard, `{"Statement":[]}`, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["*"]},"Action":"sts:AssumeRole"}}`,
-		`{"Statement":{"Condition":{"Null":{"a:b":[true,1,"x"]}}}}`, "\xef\xbb\xbf{}", `{"a":"\ud800\u12"}`} {
+	for _, seed := range []string{
+		hard, `{"Statement":[]}`, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["*"]},"Action":"sts:AssumeRole"}}`,
+		`{"Statement":{"Condition":{"Null":{"a:b":[true,1,"x"]}}}}`, "\xef\xbb\xbf{}", `{"a":"\ud800\u12"}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -232,13 +238,16 @@ func FuzzEvaluate(f *testing.F) {
 }
 
 func manyStatements(t testing.TB, n int) *Request {
+	t.Helper()
 	var list []string
 	for i := range n {
 		list = append(list, fmt.Sprintf(`{"Sid":"S%d","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%012d:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"id-%d"}}}`, i, i+1, i))
 	}
 	list = append(list, `{"Effect":"Allow","Principal":{"AWS":"`+userA+`"},"Action":"sts:AssumeRole"}`)
-	return &Request{Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole}, Context: Context{"sts:ExternalId": One("x")},
-		Trust: mustParse(t, `{"Version":"2012-10-17","Statement":[`+strings.Join(list, ",")+`]}`)}
+	return &Request{
+		Caller: Caller{ARN: userA}, RoleARN: roleR, Actions: []string{ActionAssumeRole}, Context: Context{"sts:ExternalId": One("x")},
+		Trust: mustParse(t, `{"Version":"2012-10-17","Statement":[`+strings.Join(list, ",")+`]}`),
+	}
 }
 
 // Evaluation is linear in the statements: a hundred times as many allocate about a hundred times as often.
@@ -258,6 +267,7 @@ func TestEvaluationIsLinear(t *testing.T) {
 }
 
 func benchmarkEvaluate(b *testing.B, n int) {
+	b.Helper()
 	req := manyStatements(b, n)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -175,8 +175,9 @@ func plainNode(n *node) any {
 			out[i] = plainNode(&n.items[i])
 		}
 		return out
+	default:
+		return n.text
 	}
-	return n.text
 }
 
 // textWriter writes YAML and HCL; it keeps the first error.
@@ -263,10 +264,10 @@ func (r RoleTemplate) Terraform() (string, error) {
 	}
 	body = append(body, field{"assume_role_policy", r.Trust})
 	w := &textWriter{}
-	w.hclBlock("resource", "aws_iam_role", label, body)
+	w.hclResource("aws_iam_role", label, body)
 	if r.Grant != nil {
 		w.b.WriteByte('\n')
-		w.hclBlock("resource", "aws_iam_role_policy", label, object{
+		w.hclResource("aws_iam_role_policy", label, object{
 			{"name", r.grantName()}, {"role", reference("aws_iam_role." + label + ".id")}, {"policy", r.Grant},
 		})
 	}
@@ -280,7 +281,7 @@ func (c CallerTemplate) Terraform() (string, error) {
 	}
 	label := terraformLabel(c.PolicyName)
 	w := &textWriter{}
-	w.hclBlock("resource", "aws_iam_policy", label, object{{"name", c.PolicyName}, {"policy", c.Policy}})
+	w.hclResource("aws_iam_policy", label, object{{"name", c.PolicyName}, {"policy", c.Policy}})
 	users, roles := c.attach()
 	for _, kind := range []struct {
 		word  string
@@ -289,7 +290,7 @@ func (c CallerTemplate) Terraform() (string, error) {
 		sort.Strings(kind.names)
 		for _, name := range kind.names {
 			w.b.WriteByte('\n')
-			w.hclBlock("resource", "aws_iam_"+kind.word+"_policy_attachment", label+"_"+terraformLabel(name), object{
+			w.hclResource("aws_iam_"+kind.word+"_policy_attachment", label+"_"+terraformLabel(name), object{
 				{kind.word, name}, {"policy_arn", reference("aws_iam_policy." + label + ".arn")},
 			})
 		}
@@ -316,8 +317,9 @@ func terraformLabel(name string) string {
 	return label
 }
 
-func (w *textWriter) hclBlock(kind, resource, label string, body object) {
-	fmt.Fprintf(&w.b, "%s %s %s {\n", kind, quoted(resource), quoted(label))
+// hclResource writes one resource block.
+func (w *textWriter) hclResource(resource, label string, body object) {
+	fmt.Fprintf(&w.b, "resource %s %s {\n", quoted(resource), quoted(label))
 	w.hclFields(body, 1)
 	w.b.WriteString("}\n")
 }

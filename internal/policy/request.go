@@ -259,10 +259,11 @@ func (r *requestReader) document(n *node) *Document {
 		return documentFrom(n, r.data, r.file)
 	case nodeString:
 		return embedded(n.text, r.file, n.pos)
+	default:
+		d := &Document{File: r.file, Pos: n.pos}
+		d.problem(n.pos, -1, "Syntax errors in policy: a policy must be an object, not %s", n.kind)
+		return d
 	}
-	d := &Document{File: r.file, Pos: n.pos}
-	d.problem(n.pos, -1, "Syntax errors in policy: a policy must be an object, not %s", n.kind)
-	return d
 }
 
 // embedded reads a policy out of a JSON string, as IAM's API gives it. Its places are relative to the string.

@@ -28,10 +28,12 @@ func mustParse(t testing.TB, text string) *Document {
 }
 
 func trustFor(t testing.TB, principal, more string) *Document {
+	t.Helper()
 	return mustParse(t, `{"Version":"2012-10-17","Statement":[{"Sid":"T","Effect":"Allow","Principal":`+principal+`,"Action":"sts:AssumeRole"`+more+`}]}`)
 }
 
 func permission(t testing.TB, effect, action, resource string) *Document {
+	t.Helper()
 	return mustParse(t, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":%q}]}`, effect, action, resource))
 }
 
@@ -80,8 +82,10 @@ func TestSeedsC(t *testing.T) {
 		{"across, PowerUser, user", power, user, roleB, DecisionAllow, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wantDecision(t, &Request{Caller: Caller{ARN: userA}, RoleARN: c.role, Actions: []string{ActionAssumeRole},
-				Identity: named(c.identity), Trust: trustFor(t, c.principal, "")}, c.want, c.explicit)
+			wantDecision(t, &Request{
+				Caller: Caller{ARN: userA}, RoleARN: c.role, Actions: []string{ActionAssumeRole},
+				Identity: named(c.identity), Trust: trustFor(t, c.principal, ""),
+			}, c.want, c.explicit)
 		})
 	}
 }
@@ -118,8 +122,10 @@ func TestSameAccountTable(t *testing.T) {
 				continue
 			}
 			req := func(role string) *Request {
-				r := &Request{Caller: row.caller, RoleARN: role, Actions: []string{ActionAssumeRole}, Trust: trustFor(t, row.principal, row.more),
-					Context: Context{"aws:PrincipalArn": One("arn:aws:iam::" + accountA + ":x")}}
+				r := &Request{
+					Caller: row.caller, RoleARN: role, Actions: []string{ActionAssumeRole}, Trust: trustFor(t, row.principal, row.more),
+					Context: Context{"aws:PrincipalArn": One("arn:aws:iam::" + accountA + ":x")},
+				}
 				switch col {
 				case 0:
 					r.Identity = named(allowAll)
@@ -172,8 +178,10 @@ func TestSeedsA(t *testing.T) {
 			"AWS":"arn:aws:iam::`+account+`:role/RoleA"},"Action":"sts:AssumeRole"}]}`)
 	}
 	req := func(from, to string, identity *Document) *Request {
-		return &Request{Caller: Caller{ARN: "arn:aws:sts::" + from + ":assumed-role/RoleA/s", PrincipalARN: "arn:aws:iam::" + from + ":role/RoleA"},
-			RoleARN: "arn:aws:iam::" + to + ":role/RoleB", Actions: []string{ActionAssumeRole}, Trust: trust(from), Identity: named(identity)}
+		return &Request{
+			Caller:  Caller{ARN: "arn:aws:sts::" + from + ":assumed-role/RoleA/s", PrincipalARN: "arn:aws:iam::" + from + ":role/RoleA"},
+			RoleARN: "arn:aws:iam::" + to + ":role/RoleB", Actions: []string{ActionAssumeRole}, Trust: trust(from), Identity: named(identity),
+		}
 	}
 	const one, two = "111111111111", "222222222222"
 	roleB := "arn:aws:iam::" + two + ":role/RoleB"

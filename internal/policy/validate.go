@@ -378,23 +378,30 @@ func badAWSPrincipal(text string) string {
 		return "an account has twelve digits"
 	case a.Region != "" || !cleanName(text):
 		return "not the ARN of a principal"
-	case a.Service == "iam" && kind == "group":
-		return "a group is no principal"
 	case a.Service == "iam" && a.Resource == "root":
 		return ""
+	case a.Service == "iam" && kind == "group":
+		return "a group is no principal"
 	case name == "" || strings.HasSuffix(name, "/"):
 		return "not the ARN of a principal"
-	case a.Service == "iam" && (kind == "user" || kind == "role"):
+	default:
+		return badPrincipalName(a.Service+":"+kind, name)
+	}
+}
+
+// badPrincipalName judges what stands behind the kind of a principal.
+func badPrincipalName(kind, name string) string {
+	switch kind {
+	case "iam:user", "iam:role", "sts:federated-user":
 		return ""
-	case a.Service == "sts" && kind == "federated-user":
-		return ""
-	case a.Service == "sts" && kind == "assumed-role":
+	case "sts:assumed-role":
 		if role, session, _ := strings.Cut(name, "/"); role == "" || session == "" || strings.Contains(session, "/") {
 			return "a session is assumed-role/ROLE/SESSION, without a path"
 		}
 		return ""
+	default:
+		return "only account root, users, roles and sessions are AWS principals"
 	}
-	return "only account root, users, roles and sessions are AWS principals"
 }
 
 func badProvider(text string) string {

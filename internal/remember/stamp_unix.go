@@ -18,7 +18,8 @@ func Take(path string) (Stamp, error) {
 			return Stamp{Path: path, Missing: true}, nil
 		case nil:
 			mtime, ctime := times(&st)
-			return Stamp{Path: path, Dev: uint64(st.Dev), Ino: st.Ino, Size: uint64(st.Size), Mtime: mtime, Ctime: ctime}, nil
+			dev := uint64(st.Dev) //nolint:unconvert // signed on macOS
+			return Stamp{Path: path, Dev: dev, Ino: st.Ino, Size: uint64(st.Size), Mtime: mtime, Ctime: ctime}, nil
 		default:
 			return Stamp{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 		}
