@@ -46,6 +46,12 @@ ifeq ($(RACE),)
 endif
 	$(if $(RACE),CGO_ENABLED=1 )$(GO) test $(RACE) ./...
 
+# Its own run, without the race detector: what the tests of one room run of another counts, too.
+.PHONY: cover
+cover: ## show the coverage of every room; under 85 % fails
+	$(GO) test -coverpkg=./internal/... -coverprofile=coverage.out ./internal/... ./cmd/...
+	.ci/coverage coverage.out 85
+
 .PHONY: lint
 lint: vet tidy-check golangci docs-check licences actionlint shellcheck ## every static check
 
