@@ -85,7 +85,11 @@ func (o *execOptions) quietly(a *app, r resolved) (*sessions, error) {
 	}
 	f := o.planFlags
 	f.noInput, f.keeper, f.store = true, nil, nil
-	return f.sessions(quiet, r)
+	s, err := f.sessions(quiet, r)
+	if err == nil {
+		s.forgetCode()
+	}
+	return s, err
 }
 
 // endpointVariables send a child's SDKs to the endpoint.

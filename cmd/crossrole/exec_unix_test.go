@@ -286,3 +286,48 @@ func TestExecMinTTLRenews(t *testing.T) {
 		}
 	}
 }
+
+// A session that only a code can renew is served to its end; then the SDK is
+// told, and nobody is asked on the terminal that the command has.
+func TestExecServeWhereOnlyAPersonRenews(t *testing.T) {
+	for _, cache := range []string{"file", "off"} {
+		t.Run("cache "+cache, func(t *testing.T) {
+			t.Parallel()
+			s := setStage(t, localsts.Options{Lifetime: 2 * time.Second})
+			code, err := localsts.MFADevice{Seed: localsts.ExampleMFASeed}.Code(time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := launchWith(t, s, []string{"CROSSROLE_CACHE=" + cache}, "exec", "mfa", "--serve", "--mfa-code", code, "--",
+				"sh", "-c", `echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN"; exec sleep 60`)
+			line, err := p.out.ReadString('\n')
+			if err != nil {
+				t.Fatalf("%v\n%s", err, p.stderr)
+			}
+			address, token, _ := strings.Cut(strings.TrimSpace(line), " ")
+			good := 0
+			for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+				a, err := fetch(address, token, "")
+				if err != nil || time.Now().After(end) {
+					t.Fatalf("%d answers, %v\n%s", good, err, p.stderr)
+				}
+				if a.status == 200 {
+					good++
+					continue
+				}
+				if a.status != 403 || a.Code != "PersonNeeded" {
+					t.Errorf("status %d, code %s", a.status, a.Code)
+				}
+				break
+			}
+			if good < 5 {
+				t.Errorf("%d answers before the session's end", good)
+			}
+			if said := p.stderr.String(); strings.Contains(said, "MFA") {
+				t.Errorf("somebody was asked: %s", said)
+			}
+			_ = p.Process.Signal(syscall.SIGTERM)
+			_ = p.exit(t)
+		})
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crossrole/internal/assume"
 	"crossrole/internal/credserver"
 	child "crossrole/internal/run"
 )
@@ -134,10 +135,13 @@ func (o *serveOptions) providers(a *app, names []string) ([]resolved, map[string
 	return served, providers, nil
 }
 
-// patience is 0, the server's own, unless somebody may have to type.
+// patience is 0, the server's own, unless somebody may have to type: also when a
+// code of the command line serves for the first time.
 func patience(served []resolved) time.Duration {
 	for i := range served {
-		if served[i].plan.NeedsPerson() {
+		later := served[i].plan
+		later.MFACode = assume.Secret{}
+		if later.NeedsPerson() {
 			return whilePersonTypes
 		}
 	}

@@ -92,6 +92,17 @@ func (s *sessions) provider(minTTL time.Duration) (assume.Provider, error) {
 	return p, err
 }
 
+// forgetCode takes the code of the command line out of the plan once it was used:
+// AWS takes a code once, and whatever comes later must ask for another.
+func (s *sessions) forgetCode() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.r.plan.MFACode.IsSet() {
+		s.r.plan.MFACode = assume.Secret{}
+		clear(s.strung)
+	}
+}
+
 // lasting gives a session that is good for at least so long. A *ShortError may
 // come with the session that is too short.
 func (s *sessions) lasting(ctx context.Context, atLeast time.Duration) (assume.Session, error) {
@@ -151,8 +162,9 @@ func checkLife(r resolved, atLeast time.Duration) error {
 
 // endpointProvider answers for a profile's sessions at the endpoint.
 //
-// What can only be renewed by a person is handed out to its end: half an hour
-// of work is lost neither to a question that nobody sees nor to an early error.
+// A session that only a person can renew is handed out to its end, and the person
+// asked then and not before: clients wait two seconds, people take longer, and a
+// question in the background is one that nobody sees.
 type endpointProvider struct {
 	sessions *sessions
 
@@ -169,15 +181,24 @@ func (p *endpointProvider) Credentials(ctx context.Context, atLeast time.Duratio
 		p.primed = false
 		return p.answer(p.have), nil
 	}
-	session, err := p.sessions.longest(ctx, atLeast)
-	if err != nil && exitCode(err) == exitPerson && p.have.AccessKeyID != "" && p.have.LeftAt(p.sessions.now()) > 0 {
-		session, err = p.have, nil
-	}
+	session, err := p.obtain(ctx, atLeast)
 	if err != nil {
 		return credserver.Credentials{}, endpointError(err)
 	}
 	p.have = session
+	p.sessions.forgetCode()
 	return p.answer(session), nil
+}
+
+func (p *endpointProvider) obtain(ctx context.Context, atLeast time.Duration) (assume.Session, error) {
+	s := p.sessions
+	if p.have.AccessKeyID == "" || !s.r.plan.NeedsPerson() {
+		return s.longest(ctx, atLeast)
+	}
+	if s.keeper(0) == nil && p.have.LeftAt(s.now()) > 0 {
+		return p.have, nil // nothing else remembers it
+	}
+	return s.lasting(ctx, 0)
 }
 
 func (p *endpointProvider) answer(s assume.Session) credserver.Credentials {
