@@ -179,8 +179,12 @@ func (f *planFlags) answered(a *app, r resolved, session assume.Session, payload
 	f.putMemo(a, memo, cache.Meta{Profile: r.chain.Name, Who: session.ARN, Made: life.Made, Expires: life.Expires})
 }
 
-// repeatable says whether the same command line in the same environment asks for the same again.
+// repeatable says whether the same command line in the same environment asks for the same again. What a machine itself
+// gives is another thing on the next machine that shares this home.
 func (f *planFlags) repeatable(a *app, r resolved) bool {
+	if r.plan.Source.Kind == profile.SourceEC2 || r.plan.Source.Kind == profile.SourceContainer {
+		return false
+	}
 	return !f.refresh && !a.debug && !a.readUnknown.Load() && !r.plan.MFACode.IsSet() && len(a.args) > 0 && !a.outIsTerminal()
 }
 

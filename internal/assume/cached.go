@@ -78,8 +78,8 @@ func (k *Keeper) setLife(key Fingerprint, life remember.Life) {
 	k.lives[key] = life
 }
 
-// tell says something once, however many steps and goroutines come to say it.
-func (k *Keeper) tell(text string) { k.tellOnce(text, text) }
+// without says once that the store does not work, whatever it is that fails first.
+func (k *Keeper) without(err error) { k.tellOnce("store", err.Error()+"; going on without") }
 
 // tellOnce says one text of a subject; what varies, as the time that is left, is not said again and again.
 func (k *Keeper) tellOnce(subject, text string) {
@@ -214,7 +214,7 @@ func (c *kept) keep(s Session) (Session, error) {
 		about.Who = c.step.RoleARN
 	}
 	if err := c.keeper.Store.Put(c.name(), encodeHeld(h), about); err != nil {
-		c.keeper.tell(err.Error() + "; going on without")
+		c.keeper.without(err)
 	} else {
 		c.keeper.setLife(c.step.Key, h.life)
 	}
@@ -258,7 +258,7 @@ func (c *kept) asksFirst() bool {
 func (c *kept) read() (held, bool) {
 	value, ok, err := c.keeper.Store.Get(c.name())
 	if err != nil {
-		c.keeper.tell(err.Error() + "; going on without")
+		c.keeper.without(err)
 	}
 	if err != nil || !ok {
 		return held{}, false
@@ -293,7 +293,7 @@ func (c *kept) lock(ctx context.Context) (unlock func(), err error) {
 	case errors.Is(err, context.Canceled):
 		return unlock, err
 	}
-	c.keeper.tell(err.Error() + "; going on without")
+	c.keeper.without(err)
 	return unlock, nil
 }
 

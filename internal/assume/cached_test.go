@@ -356,9 +356,9 @@ func TestWhatIsServedWhenRenewalFails(t *testing.T) {
 
 // A store that does not work costs calls and one word to the person, never the credentials.
 func TestAStoreThatFails(t *testing.T) {
-	bad := errors.New("no cache: read-only file system")
+	bad, worse := errors.New("no cache: read-only file system"), errors.New("no cache: creating a lock: read-only file system")
 	for name, store := range map[string]*memory{
-		"get": {getErr: bad}, "put": {putErr: bad}, "lock": {lockErr: bad}, "all": {getErr: bad, putErr: bad, lockErr: bad},
+		"get": {getErr: bad}, "put": {putErr: bad}, "lock": {lockErr: bad}, "all": {getErr: bad, putErr: bad, lockErr: worse}, "lock and put": {putErr: bad, lockErr: worse},
 	} {
 		b := newBench()
 		b.store = store

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -153,9 +154,9 @@ func (r *Runner) subject(s profile.Source) []string {
 	case profile.SourceEnvironment:
 		return []string{r.deps.Getenv("AWS_ACCESS_KEY_ID"), digest(r.deps.Getenv("AWS_SESSION_TOKEN"))}
 	case profile.SourceContainer:
-		return r.envs("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+		return append(r.envs("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"), thisMachine())
 	case profile.SourceEC2:
-		return r.envs("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
+		return append(r.envs("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"), thisMachine())
 	case profile.SourceGitHub:
 		return r.envs("GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_WORKFLOW", "GITHUB_RUN_ID", "GITHUB_JOB", "ACTIONS_ID_TOKEN_REQUEST_URL")
 	case profile.SourceWebIdentity:
@@ -167,6 +168,16 @@ func (r *Runner) subject(s profile.Source) []string {
 	default:
 		return nil
 	}
+}
+
+// thisMachine tells machines apart that share a home folder: what these sources
+// give belongs to the machine.
+func thisMachine() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
 }
 
 func (r *Runner) envs(names ...string) []string {
