@@ -87,27 +87,34 @@ var accountArgument = regexp.MustCompile(`^([0-9]{12})=(.+)$`)
 
 // checkFlags finds every contradiction before a file is opened.
 func (o *rehearseOptions) checkFlags(args []string, dash int) error {
-	command := dash >= 0 && len(args) > dash
-	switch {
-	case o.check == "" && len(o.accounts) == 0:
-		return &usageError{Why: "no account to rehearse", Advice: []string{"give --account FILE (a snapshot or a template)"}}
-	case o.check != "" && (o.can != "" || len(args) > 0):
-		return usagef("--check goes without --can and without a command")
-	case o.junit != "" && o.check == "":
-		return usagef("--junit goes with --check")
-	case o.can != "" && (command || len(args) != 2):
-		return &usageError{Why: "--can wants a profile, an action and a resource", Advice: []string{"crossrole rehearse --account FILE --can s3put-ok s3:PutObject 'arn:aws:s3:::test-bucket/*'"}}
-	case o.can == "" && len(args) > 0 && dash != 0:
-		return &usageError{Why: "the command must come after --", Advice: []string{"crossrole rehearse --account FILE -- " + shellWords(args)}}
-	case dash == 0 && len(args) == 0:
-		return usagef("no command after --")
-	case !slices.Contains([]string{"env", "fish", "powershell"}, o.format):
+	if !slices.Contains([]string{"env", "fish", "powershell"}, o.format) {
 		return usagef("unknown --format %s: it is env, fish or powershell", strconv.Quote(o.format))
 	}
 	for _, p := range o.parameters {
 		if k, _, ok := strings.Cut(p, "="); !ok || k == "" {
 			return usagef("--parameter %s is not K=V", strconv.Quote(p))
 		}
+	}
+	switch {
+	case o.check != "" && (o.can != "" || len(args) > 0):
+		return usagef("--check goes without --can and without a command")
+	case o.check == "" && o.junit != "":
+		return usagef("--junit goes with --check")
+	case o.check == "" && len(o.accounts) == 0:
+		return &usageError{Why: "no account to rehearse", Advice: []string{"give --account FILE (a snapshot or a template)"}}
+	}
+	return o.checkArgs(args, dash)
+}
+
+// checkArgs tells a command from the two words of --can.
+func (o *rehearseOptions) checkArgs(args []string, dash int) error {
+	switch {
+	case o.can != "" && (dash >= 0 || len(args) != 2):
+		return &usageError{Why: "--can wants a profile, an action and a resource", Advice: []string{"crossrole rehearse --account FILE --can s3put-ok s3:PutObject 'arn:aws:s3:::test-bucket/*'"}}
+	case o.can == "" && len(args) > 0 && dash != 0:
+		return &usageError{Why: "the command must come after --", Advice: []string{"crossrole rehearse --account FILE -- " + shellWords(args)}}
+	case dash == 0 && len(args) == 0:
+		return usagef("no command after --")
 	}
 	return nil
 }

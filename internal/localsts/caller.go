@@ -27,14 +27,6 @@ func (c *caller) arn() string {
 	return c.account.iam("root")
 }
 
-// principalARN is what aws:PrincipalArn holds: for a session of a role, the role's own ARN with its path.
-func (c *caller) principalARN() string {
-	if c.role != nil {
-		return c.role.ARN
-	}
-	return c.arn()
-}
-
 func (c *caller) userID() string {
 	switch {
 	case c.session != nil && c.session.Kind == roleSession:

@@ -32,8 +32,10 @@ func validationError(format string, a ...any) *apiError {
 
 // internalFailure hides what went wrong inside; the server's own log has it.
 func internalFailure() *apiError {
-	return &apiError{http.StatusInternalServerError, "InternalFailure",
-		"The request processing has failed because of an unknown error, exception or failure."}
+	return &apiError{
+		http.StatusInternalServerError, "InternalFailure",
+		"The request processing has failed because of an unknown error, exception or failure.",
+	}
 }
 
 // The messages of the signature checks, as STS words them.

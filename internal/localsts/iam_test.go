@@ -57,24 +57,26 @@ func TestSeedC(t *testing.T) {
 		iamDo(t, s.URL, seedRoot, action, params...).ok(t)
 	}
 	identity := func(t *testing.T, doc string) {
+		t.Helper()
 		set(t, "PutUserPolicy", "UserName", "A-san", "PolicyName", "p", "PolicyDocument", doc)
 	}
 	trust := func(t *testing.T, arn string) {
+		t.Helper()
 		set(t, "UpdateAssumeRolePolicy", "RoleName", "SwitchRole", "PolicyDocument", string(trustOf(arn)))
 	}
 	const readOnly, power = "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/PowerUserAccess"
 	user, root := "arn:aws:iam::000000000000:user/A-san", "arn:aws:iam::000000000000:root"
 	for _, row := range []struct {
 		name   string
-		change func(t *testing.T)
+		change func()
 		allow  bool
 	}{
-		{"1 nothing but ReadOnlyAccess, account root", func(t *testing.T) { set(t, "AttachUserPolicy", "UserName", "A-san", "PolicyArn", readOnly) }, false},
-		{"2 Allow, account root", func(t *testing.T) { identity(t, allowSwitch) }, true},
-		{"3 Allow, the user's ARN", func(t *testing.T) { trust(t, user) }, true},
-		{"4 nothing, the user's ARN", func(t *testing.T) { set(t, "DeleteUserPolicy", "UserName", "A-san", "PolicyName", "p") }, true},
-		{"+ Deny, the user's ARN", func(t *testing.T) { identity(t, denySwitch) }, false},
-		{"5 PowerUserAccess, account root", func(t *testing.T) {
+		{"1 nothing but ReadOnlyAccess, account root", func() { set(t, "AttachUserPolicy", "UserName", "A-san", "PolicyArn", readOnly) }, false},
+		{"2 Allow, account root", func() { identity(t, allowSwitch) }, true},
+		{"3 Allow, the user's ARN", func() { trust(t, user) }, true},
+		{"4 nothing, the user's ARN", func() { set(t, "DeleteUserPolicy", "UserName", "A-san", "PolicyName", "p") }, true},
+		{"+ Deny, the user's ARN", func() { identity(t, denySwitch) }, false},
+		{"5 PowerUserAccess, account root", func() {
 			set(t, "DeleteUserPolicy", "UserName", "A-san", "PolicyName", "p")
 			set(t, "DetachUserPolicy", "UserName", "A-san", "PolicyArn", readOnly)
 			set(t, "AttachUserPolicy", "UserName", "A-san", "PolicyArn", power)
@@ -82,7 +84,7 @@ func TestSeedC(t *testing.T) {
 		}, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			row.change(t)
+			row.change()
 			_, err := assume(t, s.URL, seedASan, sts.AssumeRoleInput{RoleArn: aws.String(seedRole)})
 			if row.allow && err != nil {
 				t.Fatal(err)

@@ -221,8 +221,11 @@ func deleteUser(s *Server, c *call, e entity) ([]node, *apiError) {
 		blocked bool
 		what    string
 	}{
-		{len(u.AccessKeys) > 0, "delete access keys"}, {len(u.MFADevices) > 0, "delete MFA device"},
-		{len(u.Attached) > 0, "detach all policies"}, {len(u.Inline) > 0, "delete policies"}, {len(u.Groups) > 0, "remove user from all groups"},
+		{len(u.AccessKeys) > 0, "delete access keys"},
+		{len(u.MFADevices) > 0, "delete MFA device"},
+		{len(u.Attached) > 0, "detach all policies"},
+		{len(u.Inline) > 0, "delete policies"},
+		{len(u.Groups) > 0, "remove user from all groups"},
 	} {
 		if b.blocked {
 			return nil, conflict("DeleteConflict", "Cannot delete entity, must %s first.", b.what)

@@ -1,7 +1,7 @@
 package localsts
 
 import (
-	"crypto/sha1" //nolint:gosec // NameQualifier is defined by it; nothing is protected by it
+	"crypto/sha1" // NameQualifier is defined by it; nothing is protected by it
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
@@ -122,22 +122,15 @@ func (w *World) samlProvider(arn string) *SAMLProvider {
 
 // readAssertion takes over what the identity provider says of the session.
 func (g *grant) readAssertion(a *assertion, roleARN, providerARN string, asked bool) *apiError {
-	pair := func(v string) bool {
-		x, y, _ := strings.Cut(v, ",")
-		x, y = strings.TrimSpace(x), strings.TrimSpace(y)
-		return x == roleARN && y == providerARN || x == providerARN && y == roleARN
-	}
-	if !slices.ContainsFunc(a.attribute("Role"), pair) {
+	if !slices.ContainsFunc(a.attribute("Role"), func(v string) bool { return isPair(v, roleARN, providerARN) }) {
 		return accessDenied("Not authorized to perform sts:AssumeRoleWithSAML")
 	}
 	g.sessionName, g.sourceIdentity = a.first("RoleSessionName"), a.first("SourceIdentity")
 	if n := len(g.sessionName); n < 2 || n > 64 || !reSessionName().MatchString(g.sessionName) {
 		return invalidIdentity("RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}")
 	}
-	if n, err := strconv.Atoi(a.first("SessionDuration")); err == nil && n >= 900 && n <= 43200 {
-		if !asked || n < g.seconds { // the shorter of the two (STS API reference)
-			g.seconds = n
-		}
+	if n, ok := a.duration(); ok && (!asked || n < g.seconds) { // the shorter of the two (STS API reference)
+		g.seconds = n
 	}
 	for _, x := range a.Attributes {
 		if k, ok := strings.CutPrefix(x.Name, samlAttr+"PrincipalTag:"); ok && len(x.Values) > 0 {
@@ -146,6 +139,19 @@ func (g *grant) readAssertion(a *assertion, roleARN, providerARN string, asked b
 	}
 	g.transitive = a.attribute("TransitiveTagKeys")
 	return g.checkTags(nil)
+}
+
+// isPair tells whether "x,y" is the two ARNs, in either order.
+func isPair(v, one, two string) bool {
+	x, y, _ := strings.Cut(v, ",")
+	x, y = strings.TrimSpace(x), strings.TrimSpace(y)
+	return x == one && y == two || x == two && y == one
+}
+
+// duration is the provider's SessionDuration, if it is a valid one.
+func (a *assertion) duration() (int, bool) {
+	n, err := strconv.Atoi(a.first("SessionDuration"))
+	return n, err == nil && n >= 900 && n <= 43200
 }
 
 func (a *assertion) recipient() string {
@@ -167,7 +173,7 @@ func (a *assertion) subjectType() string {
 
 func (a *assertion) nameQualifier(providerARN string) string {
 	p, _ := splitARN(providerARN)
-	sum := sha1.Sum([]byte(a.Issuer + p.account + strings.TrimPrefix(p.resource, "saml-provider"))) //nolint:gosec // see the import
+	sum := sha1.Sum([]byte(a.Issuer + p.account + strings.TrimPrefix(p.resource, "saml-provider")))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 

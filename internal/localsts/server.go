@@ -98,7 +98,7 @@ func allActions() map[string]action {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{id: requestID(), service: "sts", now: s.opts.Now().Add(s.opts.Skew), sourceIP: peer(r), userAgent: r.UserAgent()}
-	defer s.recoverFrom(w, c)
+	defer func() { s.recovered(w, c, recover()) }()
 	body, apiErr := readBody(w, r)
 	if apiErr == nil {
 		c.form, apiErr = readForm(r, body)
@@ -159,9 +159,8 @@ func (s *Server) finish(w http.ResponseWriter, c *call, result []node, apiErr *a
 	writeResult(w, c, result)
 }
 
-// recoverFrom turns a bug into an InternalFailure: no stack and no half answer for the client.
-func (s *Server) recoverFrom(w http.ResponseWriter, c *call) {
-	v := recover()
+// recovered turns a bug into an InternalFailure: no stack and no half answer for the client.
+func (s *Server) recovered(w http.ResponseWriter, c *call, v any) {
 	if v == nil {
 		return
 	}

@@ -31,7 +31,7 @@ type properties struct {
 	Roles                []string  `yaml:"Roles"`
 	Groups               []string  `yaml:"Groups"`
 	TargetIds            []string  `yaml:"TargetIds"`
-	Url                  string    `yaml:"Url"` //nolint:revive // CloudFormation's name
+	Url                  string    `yaml:"Url"`
 	ClientIDList         []string  `yaml:"ClientIdList"`
 	SAMLMetadataDocument string    `yaml:"SamlMetadataDocument"`
 }

@@ -60,8 +60,10 @@ func TestTry(t *testing.T) {
 }
 
 func TestCan(t *testing.T) {
-	s := world(t, &Account{ID: "222222222222", Roles: []*Role{{Name: "s3put-ok", Trust: trustOf("*"), Inline: []InlinePolicy{{"p",
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::test-bucket/*"}]}`}}}}})
+	s := world(t, &Account{ID: "222222222222", Roles: []*Role{{Name: "s3put-ok", Trust: trustOf("*"), Inline: []InlinePolicy{{
+		"p",
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::test-bucket/*"}]}`,
+	}}}}})
 	for act, want := range map[string]bool{"s3:PutObject": true, "s3:GetObject": false} {
 		out, err := s.Can("s3put-ok", act, "arn:aws:s3:::test-bucket/file")
 		if err != nil || out.Allowed != want {
