@@ -102,7 +102,7 @@ type showJSON struct {
 	Name       string                  `json:"name"`
 	Source     *showSource             `json:"source"` // null: the profile has no credentials
 	Hops       []showHop               `json:"hops"`   // in the order of the calls
-	Region     string                  `json:"region"`
+	Region     *string                 `json:"region"` // null: nobody chose one
 	Endpoint   string                  `json:"endpoint,omitempty"`
 	Properties map[string]showProperty `json:"properties"`
 	Problems   []problemJSON           `json:"problems,omitempty"`
@@ -118,19 +118,19 @@ type showSource struct {
 }
 
 // showHop is one AssumeRole call as the profile writes it. What the profile
-// doesn't write is left out.
+// doesn't write is null.
 type showHop struct {
 	Profile         string            `json:"profile"`
 	RoleARN         string            `json:"role_arn"`
-	ExternalID      string            `json:"external_id,omitempty"`
-	MFASerial       string            `json:"mfa_serial,omitempty"`
-	SessionName     string            `json:"session_name,omitempty"`
-	DurationSeconds any               `json:"duration_seconds,omitempty"` // a number, or the text if it is none
-	SourceIdentity  string            `json:"source_identity,omitempty"`
-	SessionTags     map[string]string `json:"session_tags,omitempty"`
-	TransitiveTags  []string          `json:"transitive_session_tags,omitempty"`
-	PolicyFile      string            `json:"session_policy_file,omitempty"`
-	PolicyARNs      []string          `json:"session_policy_arns,omitempty"`
+	ExternalID      *string           `json:"external_id"`
+	MFASerial       *string           `json:"mfa_serial"`
+	SessionName     *string           `json:"session_name"`
+	DurationSeconds any               `json:"duration_seconds"` // a number, or the text if it is none
+	SourceIdentity  *string           `json:"source_identity"`
+	SessionTags     map[string]string `json:"session_tags"`
+	TransitiveTags  []string          `json:"transitive_session_tags"`
+	PolicyFile      *string           `json:"session_policy_file"`
+	PolicyARNs      []string          `json:"session_policy_arns"`
 }
 
 // showProperty is a property with its origin. Nested is the block that
@@ -152,7 +152,7 @@ type problemJSON struct {
 
 func newShowJSON(p *profile.Profile, c profile.Chain, problems []profile.Problem) showJSON {
 	out := showJSON{
-		Version: 1, Name: c.Name, Hops: []showHop{}, Region: c.Settings.Region.Text,
+		Version: 1, Name: c.Name, Hops: []showHop{}, Region: textOrNull(c.Settings.Region),
 		Endpoint:   profile.Mask("endpoint_url", c.Settings.Endpoint.Text),
 		Properties: showProperties(p.Properties, p.Nested), Problems: problemsJSON(problems),
 	}
@@ -176,9 +176,9 @@ func newShowSource(s profile.Source) *showSource {
 
 func newShowHop(h profile.Hop) showHop {
 	out := showHop{
-		Profile: h.Profile, RoleARN: h.RoleARN.Text, ExternalID: h.ExternalID.Text, MFASerial: h.MFASerial.Text,
-		SessionName: h.SessionName.Text, DurationSeconds: number(h.DurationSeconds), SourceIdentity: h.SourceIdentity.Text,
-		TransitiveTags: valueTexts(h.TransitiveTags), PolicyFile: h.PolicyFile.Text, PolicyARNs: valueTexts(h.PolicyARNs),
+		Profile: h.Profile, RoleARN: h.RoleARN.Text, ExternalID: textOrNull(h.ExternalID), MFASerial: textOrNull(h.MFASerial),
+		SessionName: textOrNull(h.SessionName), DurationSeconds: number(h.DurationSeconds), SourceIdentity: textOrNull(h.SourceIdentity),
+		TransitiveTags: valueTexts(h.TransitiveTags), PolicyFile: textOrNull(h.PolicyFile), PolicyARNs: valueTexts(h.PolicyARNs),
 	}
 	for _, tag := range h.SessionTags {
 		if out.SessionTags == nil {
@@ -187,6 +187,14 @@ func newShowHop(h profile.Hop) showHop {
 		out.SessionTags[tag.Key] = tag.Value.Text
 	}
 	return out
+}
+
+// textOrNull is the value's text, or nothing if nobody wrote it.
+func textOrNull(v profile.Value) *string {
+	if !v.IsSet() {
+		return nil
+	}
+	return &v.Text
 }
 
 // number is the value as a number, as its text if it is none, or nothing.
