@@ -32,11 +32,14 @@ func Find(name, path string) (string, error) {
 		if dir == "" {
 			file = "./" + name
 		}
+		if _, err := os.Stat(file); err != nil {
+			continue // also where a folder can't be searched: nobody knows what is in it
+		}
 		err := executable(file)
 		if err == nil && name != "" {
 			return file, nil
 		}
-		if found == nil && err != nil && statusFor(err) == StatusNotExecutable {
+		if found == nil {
 			found = err
 		}
 	}

@@ -120,6 +120,10 @@ func TestFind(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	hidden := filepath.Join(t.TempDir(), "hidden") // from everybody but root
+	if err := os.Mkdir(hidden, 0); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(goodDir)
 	for _, c := range []struct {
 		name, path, want string
@@ -129,6 +133,8 @@ func TestFind(t *testing.T) {
 		{"tool", plainDir + ":" + goodDir, good, 0},
 		{"tool", "/nowhere:" + goodDir, good, 0},
 		{"tool", "", "", 127},
+		{"tool", hidden + ":" + goodDir, good, 0},
+		{"nothing", hidden, "", 127},
 		{"tool", ":/nowhere", "./tool", 0},
 		{"tool", plainDir, "", 126},
 		{"tool", plainDir + ":/nowhere", "", 126},
