@@ -35,6 +35,10 @@ type explainFlags struct {
 	actions       []string
 	context       []string
 	mfa           bool
+
+	live    bool
+	try     bool
+	targets []string
 }
 
 const explainHelp = `Is this role assumption allowed, and if not, which statement is missing, and on
@@ -49,7 +53,11 @@ For a profile (or a role's ARN with --source-profile) it shows the chain: who
 calls what with which parameters, whether caller and role share an account, what
 each side must say, and all that can't work as the profile stands. Nothing is
 called, and no right to read IAM is needed. --account decides it too, from
-snapshots of the accounts.
+snapshots of the accounts. --live reads the policies in force with the source's
+own credentials (and, for the role's account, those of --target-profile) and
+decides; what could not be read is named unknown, and never taken for allowed.
+--try also calls AssumeRole, with the external ID and without, and says whether
+it is really enforced.
 
 From files, without any profile:
   --caller and --role-arn say who assumes what, the other flags which policies
@@ -75,6 +83,8 @@ func newExplainCmd(a *app) *cobra.Command {
 		Short: "Say whether a role may be assumed, and which statement is missing on which side",
 		Long:  explainHelp,
 		Example: `  crossrole explain prod
+  crossrole explain prod --live --target-profile prod-audit
+  crossrole explain prod --try
   crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
     --trust-policy trust.json --identity-policy AssumeRoleForRoleB.json --external-id ExternalId123
   crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::222222222222:role/RoleB \
@@ -118,6 +128,9 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.rcps, "rcp", nil, "[LEVEL=]FILE with an RCP of the role's account (may be repeated)")
 	flags.StringArrayVar(&f.actions, "action", nil, "action to ask for, instead of sts:AssumeRole and what the other flags need (may be repeated)")
 	flags.StringArrayVar(&f.context, "context", nil, "KEY=VALUE that the request carries (a repeated key is multi-valued)")
+	flags.BoolVar(&f.live, "live", false, "read the policies in force with the source's own credentials, and decide")
+	flags.BoolVar(&f.try, "try", false, "also call AssumeRole, with the external ID and without (implies --live)")
+	flags.StringArrayVar(&f.targets, "target-profile", nil, "with --live: profile whose credentials may read the role's account (may be repeated)")
 	flags.BoolVar(&f.mfa, "mfa", false, "the request carries MFA")
 }
 
@@ -128,7 +141,7 @@ var (
 		"org-id", "management-account", "trust-policy", "identity-policy", "boundary", "session-policy", "scp", "rcp", "action", "context",
 	}
 	// besideRequest are those that say nothing next to a whole request.
-	besideRequest = append([]string{"role-arn", "external-id", "caller", "caller-role-arn", "caller-id", "account", "mfa"}, describing...)
+	besideRequest = append([]string{"role-arn", "external-id", "caller", "caller-role-arn", "caller-id", "account", "mfa", "live", "try", "target-profile"}, describing...)
 )
 
 func (f *explainFlags) check(cmd *cobra.Command) error {
@@ -146,8 +159,23 @@ func (f *explainFlags) check(cmd *cobra.Command) error {
 		if err := refuseFlags(cmd, describing, "with a profile; describe the caller with --caller and leave the profile out"); err != nil {
 			return err
 		}
+		return f.checkLive(cmd)
+	case f.live || f.try || len(f.targets) > 0:
+		return usagef("--live, --try and --target-profile go with a profile")
 	case f.over.RoleARN == "" || f.trust == "" && len(f.accounts) == 0:
 		return asUsage(errors.New("--caller goes with --role-arn and --trust-policy (or --account), or with a profile"), "see crossrole explain --help")
+	}
+	return f.planFlags.check()
+}
+
+func (f *explainFlags) checkLive(cmd *cobra.Command) error {
+	f.live = f.live || f.try
+	if f.live {
+		if err := refuseFlags(cmd, []string{"account", "caller", "caller-role-arn", "caller-id", "mfa"}, "with --live, which asks AWS"); err != nil {
+			return err
+		}
+	} else if len(f.targets) > 0 {
+		return usagef("--target-profile goes with --live")
 	}
 	return f.planFlags.check()
 }

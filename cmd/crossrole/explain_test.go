@@ -37,7 +37,7 @@ func runApp(t *testing.T, stdin string, env map[string]string, args ...string) r
 	var out, errs bytes.Buffer
 	a := &app{
 		in: strings.NewReader(stdin), out: &out, err: &errs, getenv: getenv, environ: func() []string { return nil },
-		now:           func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		now:           time.Now,
 		openTerminal:  func() (*terminal, error) { return nil, errors.New("no terminal here") },
 		outIsTerminal: func() bool { return false },
 	}

@@ -148,6 +148,7 @@ func (f *explainFlags) fileFinding(a *app) (finding, error) {
 	case err != nil:
 		return finding{}, err
 	}
+	seen.missing(req)
 	gaps := seen.fill(req)
 	if req.Context, err = f.requestContext(a, req.Caller, call); err != nil {
 		return finding{}, err

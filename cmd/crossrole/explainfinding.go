@@ -39,7 +39,14 @@ func decide(req *policy.Request, gaps []gap) finding {
 	for _, g := range gaps {
 		f.Unknown = append(f.Unknown, g.what)
 	}
-	if len(gaps) == 0 || f.Decision == policy.DecisionInvalid || f.Explicit {
+	if slices.ContainsFunc(gaps, func(g gap) bool { return g.side == policy.SideTrust }) {
+		f.Warnings = slices.DeleteFunc(f.Warnings, func(w string) bool { return w == policy.NoTrustPolicy })
+	}
+	if len(gaps) == 0 || f.Decision == policy.DecisionInvalid || f.Explicit && !f.onlyPerhaps() {
+		return f
+	}
+	if f.Explicit {
+		f.Decision, f.Explicit = decisionUnknown, false
 		return f
 	}
 	if f.Decision == policy.DecisionAllow {
@@ -56,6 +63,16 @@ func decide(req *policy.Request, gaps []gap) finding {
 		f.Decision = decisionUnknown
 	}
 	return f
+}
+
+// onlyPerhaps tells whether every Deny that decided asks for something that only the real request carries.
+func (f *finding) onlyPerhaps() bool {
+	for _, s := range f.Trace {
+		if s.Effect == policy.Deny && s.Applies && !slices.ContainsFunc(s.Checks, func(c policy.Check) bool { return c.Request == nil && unknowable(c.Key) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // snapshots is what account snapshots hold of a caller and a role.
@@ -119,23 +136,30 @@ func (s *snapshots) fill(req *policy.Request) []gap {
 	if !s.given {
 		return nil
 	}
-	gaps := s.gaps
 	if c := s.caller; c != nil {
 		req.Caller = c.Caller
 		req.Identity = append(slices.Clone(c.Identity), req.Identity...)
 		if req.Boundary == nil {
 			req.Boundary = c.Boundary
 		}
-	} else if len(req.Identity) == 0 {
-		gaps = append(gaps, gap{policy.SideIdentity, "the policies of " + clean(req.Caller.ARN) + ": no snapshot holds it"})
 	}
-	switch {
-	case s.role != nil && req.Trust == nil:
+	if s.role != nil && req.Trust == nil {
 		req.Trust = s.role.Trust
-	case req.Trust == nil:
-		gaps = append(gaps, gap{policy.SideTrust, "the trust policy of " + clean(req.RoleARN) + ": no snapshot holds the role"})
 	}
-	return gaps
+	return s.gaps
+}
+
+// missing notes what no snapshot holds and no other file gives.
+func (s *snapshots) missing(req *policy.Request) {
+	if !s.given {
+		return
+	}
+	if s.caller == nil && len(req.Identity) == 0 {
+		s.gaps = append(s.gaps, gap{policy.SideIdentity, "the policies of " + clean(req.Caller.ARN) + ": no snapshot holds it"})
+	}
+	if s.role == nil && req.Trust == nil {
+		s.gaps = append(s.gaps, gap{policy.SideTrust, "the trust policy of " + clean(req.RoleARN) + ": no snapshot holds the role"})
+	}
 }
 
 // tags adds the caller's own tags, which AWS puts into every request.

@@ -60,6 +60,7 @@ func (f *explainFlags) report(a *app, e *explained) chainReport {
 	}
 	who, caller := f.sourceCaller(a, e)
 	if x := e.plan.Exchange; x != nil {
+		who, caller = callerJSON{What: sourceWhat(e.chain.Source)}, policy.Caller{}
 		h := newHop(1, *x, who, caller)
 		h.Call = newCallJSON(policy.ActionAssumeRoleWithWebIdentity, *x)
 		h.actions[0] = policy.ActionAssumeRoleWithWebIdentity

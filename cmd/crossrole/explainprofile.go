@@ -48,8 +48,15 @@ func (f *explainFlags) runProfile(ctx context.Context, a *app, name string) erro
 	if err != nil {
 		return err
 	}
+	var l *live
+	if f.live && !e.broken && len(e.plan.Calls) > 0 {
+		if l, err = f.goLive(ctx, a, e); err != nil {
+			return err
+		}
+		f.caller, f.uniqueID = l.caller.ARN, l.caller.UserID
+	}
 	report := f.report(a, e)
-	if err := f.judge(ctx, a, e, &report); err != nil {
+	if err := f.judge(ctx, a, e, l, &report); err != nil {
 		return err
 	}
 	if f.format == "json" {
@@ -287,18 +294,63 @@ func (e *explained) checkChain() {
 }
 
 // judge decides every hop by the policies that are at hand. Without any, nothing is decided.
-func (f *explainFlags) judge(_ context.Context, a *app, e *explained, r *chainReport) error {
-	if e.broken || len(f.accounts) == 0 || len(r.Hops) == 0 {
+func (f *explainFlags) judge(ctx context.Context, a *app, e *explained, l *live, r *chainReport) error {
+	if e.broken || len(r.Hops) == 0 || l == nil && len(f.accounts) == 0 {
 		return nil
 	}
+	offset := len(r.Hops) - len(e.plan.Calls) // an exchange comes before the calls
 	for i := range r.Hops {
-		found, err := f.judgeHop(a, &r.Hops[i])
+		h := &r.Hops[i]
+		switch {
+		case l != nil && i < offset:
+			h.Result = exchanged(h)
+		case l != nil:
+			var before *assume.Call
+			if i > 0 {
+				before = &r.Hops[i-1].context
+			}
+			found := l.judgeLive(ctx, a, h, before, e.chain.Source.Kind)
+			h.Result = &found
+		default:
+			found, err := f.judgeHop(a, h)
+			if err != nil {
+				return err
+			}
+			h.Result = &found
+		}
+	}
+	if f.try && len(e.plan.Calls) > 0 {
+		if err := f.tryHops(ctx, a, e, r.Hops[offset:]); err != nil {
+			return err
+		}
+	}
+	r.Decision = worst(r.Hops)
+	return nil
+}
+
+// exchanged is the answer about a token's exchange that has just worked.
+func exchanged(h *hopReport) *finding {
+	f := noCaller(h)
+	f.Decision, f.Unknown = policy.DecisionAllow, nil
+	return &f
+}
+
+// tryHops calls one hop after the other, up to the first that is refused.
+func (f *explainFlags) tryHops(ctx context.Context, a *app, e *explained, hops []hopReport) error {
+	t, err := f.newTrial(a, e)
+	if err != nil {
+		return err
+	}
+	for i := range hops {
+		result, err := t.hop(ctx, i)
 		if err != nil {
 			return err
 		}
-		r.Hops[i].Result = &found
+		result.apply(&hops[i])
+		if !result.Allowed {
+			break
+		}
 	}
-	r.Decision = worst(r.Hops)
 	return nil
 }
 
@@ -311,6 +363,7 @@ func (f *explainFlags) judgeHop(a *app, h *hopReport) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	seen.missing(req)
 	gaps := seen.fill(req)
 	req.Context = callContext(a.now(), req.Caller, h.context, h.mfa)
 	seen.tags(req.Context)
@@ -338,9 +391,4 @@ func worst(hops []hopReport) policy.Decision {
 		}
 	}
 	return policy.DecisionAllow
-}
-
-// tried is what calling AssumeRole showed.
-type tried struct {
-	What string `json:"what"`
 }

@@ -32,6 +32,14 @@ func newLateClient(where Where, parallel int) lateClient {
 	return lateClient{sync.OnceValues(func() (*awshttp.BuildableClient, error) { return newHTTPClient(where, parallel) })}
 }
 
+// HTTPClient makes a client for requests to AWS's other services: it trusts the same CA bundle and honours the same proxies
+// as the plan's own calls. It reads no file before its first request.
+func HTTPClient(where Where) interface {
+	Do(*http.Request) (*http.Response, error)
+} {
+	return newLateClient(where, 0)
+}
+
 // Do sends a request.
 func (c lateClient) Do(req *http.Request) (*http.Response, error) {
 	client, err := c.make()

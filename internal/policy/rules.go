@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// NoTrustPolicy is the warning about a request without a trust policy, for callers who know that they could not read it.
+const NoTrustPolicy = "no trust policy was given: a role without one lets nobody in"
+
 // requestRules are what STS decides before any policy: who can't call at all, and what a request brings along.
 func (e *evaluator) requestRules(req *Request) {
 	actions := uniqueActions(req.Actions)
@@ -56,7 +59,7 @@ func (e *evaluator) actionRule(action string) string {
 // inputWarnings tells what was given and not used, or used and not given.
 func (e *evaluator) inputWarnings(req *Request, actions []string) {
 	if req.Trust == nil {
-		e.res.warn("no trust policy was given: a role without one lets nobody in")
+		e.res.warn(NoTrustPolicy)
 	}
 	if !e.who.pathKnown {
 		e.res.warn("the role of the caller's session was not given (principal_arn): its path is unknown, principals are compared by the role's name")
