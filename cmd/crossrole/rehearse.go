@@ -38,6 +38,7 @@ type rehearseOptions struct {
 	accounts     []string
 	organization string
 	parameters   []string
+	jwks         []string
 	listen       string
 	allowRemote  bool
 	format       string
@@ -74,6 +75,7 @@ func (o *rehearseOptions) register(cmd *cobra.Command) {
 	f.StringArrayVar(&o.accounts, "account", nil, "an account file, [ID=]FILE; may be repeated")
 	f.StringVar(&o.organization, "organization", "", "a file with the organization: management account, units, SCPs, RCPs")
 	f.StringArrayVar(&o.parameters, "parameter", nil, "a value for the templates' parameters, K=V; may be repeated")
+	f.StringArrayVar(&o.jwks, "jwks", nil, "a file with an OpenID Connect provider's public keys, [ISSUER=]FILE; may be repeated")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "where to listen; port 0 is any free one")
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines reach: they can use the rehearsal's keys")
 	f.StringVar(&o.format, "format", defaultLines, "the lines for eval: env, fish or powershell")

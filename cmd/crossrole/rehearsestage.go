@@ -111,6 +111,9 @@ func (s *scene) variables(endpoint string, getenv func(string) string) map[strin
 		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false", // true would make clients talk to AWS
 		"CROSSROLE_CACHE_DIR":                 s.file("cache"),
 	}
+	if getenv("AWS_REGION") == "" && getenv("AWS_DEFAULT_REGION") == "" {
+		vars["AWS_DEFAULT_REGION"] = "us-east-1" // for clients with keys and no profile
+	}
 	for _, name := range []string{"NO_PROXY", "no_proxy"} {
 		if runtime.GOOS == "windows" && name == "no_proxy" {
 			continue

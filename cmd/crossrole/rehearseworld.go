@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,6 +45,11 @@ func (o *rehearseOptions) world(a *app) (*localsts.World, error) {
 	w, err := b.world(a, o.organization)
 	if err != nil {
 		return nil, err
+	}
+	for _, arg := range o.jwks {
+		if err := addJWKS(a, w, arg); err != nil {
+			return nil, err
+		}
 	}
 	b.notes = append(b.notes, w.Problems()...)
 	for i, n := range b.notes {
@@ -184,4 +190,28 @@ func remoteHint(err error) error {
 		return &usageError{Why: err.Error(), Advice: []string{"whoever reaches it can use the rehearsal's keys: add --allow-remote if that is meant"}}
 	}
 	return err
+}
+
+// maxJWKS bounds a file of public keys.
+const maxJWKS = 1 << 20
+
+// addJWKS reads [ISSUER=]FILE.
+func addJWKS(a *app, w *localsts.World, arg string) error {
+	issuer, file, given := strings.Cut(arg, "=")
+	if !given {
+		issuer, file = "", arg
+	}
+	in, name, err := a.open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	set, err := io.ReadAll(io.LimitReader(in, maxJWKS))
+	if err != nil {
+		return fileError("reading", name, err)
+	}
+	if err := w.SetJWKS(issuer, set); err != nil {
+		return &configError{Why: fmt.Sprintf("--jwks %q: %s", arg, oneLine(err.Error()))}
+	}
+	return nil
 }

@@ -217,6 +217,9 @@ func (t *template) args(n *yaml.Node, count int) ([]*yaml.Node, error) {
 }
 
 func (t *template) fnGetAtt(n *yaml.Node) (*yaml.Node, error) {
+	if id, attr, ok := strings.Cut(scalar(n), "."); ok {
+		return t.attribute(id, attr)
+	}
 	a, err := t.args(n, 2)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package localsts
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +12,31 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 )
+
+// SetJWKS gives OpenID Connect providers their public keys (a JSON Web Key Set), in place of what AWS fetches from
+// them. provider is an ARN, an issuer's URL or its host and path; empty is every provider that has no keys yet. The error says what is wrong
+// with the set, or that there is no such provider. Call it before serving.
+func (w *World) SetJWKS(provider string, set []byte) error {
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(set, &keys); err != nil {
+		return fmt.Errorf("not a JSON Web Key Set: %w", err)
+	}
+	if len(keys.Keys) == 0 {
+		return errors.New("a JSON Web Key Set without keys")
+	}
+	found := false
+	for _, x := range w.accounts {
+		for _, p := range x.OIDC {
+			if p.ARN == provider || p.URL == strings.TrimPrefix(provider, "https://") || provider == "" && len(p.JWKS) == 0 {
+				p.JWKS, found = set, true
+			}
+		}
+	}
+	if !found {
+		return fmt.Errorf("no OpenID Connect provider %q in these accounts", provider)
+	}
+	return nil
+}
 
 // jwtAlgorithms are those that IAM accepts of an OpenID Connect provider.
 var jwtAlgorithms = []jose.SignatureAlgorithm{
