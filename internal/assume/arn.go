@@ -103,8 +103,8 @@ func homeRegion(partition string) string {
 	}
 }
 
-// partitionOf gives the partition that a region belongs to.
-func partitionOf(region string) string {
+// PartitionOf gives the partition that a region belongs to.
+func PartitionOf(region string) string {
 	for _, p := range []struct{ prefix, partition string }{
 		{"cn-", "aws-cn"},
 		{"us-gov-", "aws-us-gov"},

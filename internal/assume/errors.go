@@ -117,6 +117,9 @@ func (e *DeniedError) Error() string {
 		text += " (hop " + strconv.Itoa(e.Hop) + " of " + strconv.Itoa(e.Hops) + ", profile " + quoted(e.Profile) + ")"
 	}
 	if e.takesExternalID() {
+		if !e.aboutRole() {
+			return text + ": " + oneLine(e.Message)
+		}
 		text += "; external ID " + sent(e.ExternalIDSent) + ", MFA " + sent(e.MFASent)
 	}
 	if e.Code != "AccessDenied" && e.Code != "" {
@@ -126,6 +129,9 @@ func (e *DeniedError) Error() string {
 	}
 	return text
 }
+
+// aboutRole tells calls that have a trust policy on the other side.
+func (e *DeniedError) aboutRole() bool { return !strings.HasPrefix(e.Action, "organizations:") }
 
 // Unwrap gives AWS's answer.
 func (e *DeniedError) Unwrap() error { return e.Err }
@@ -159,6 +165,9 @@ func (e *DeniedError) Hints() []string {
 	}
 	if !e.takesExternalID() {
 		return e.federatedHints()
+	}
+	if !e.aboutRole() {
+		return []string{"the caller must be of the organization's management account, or of a delegated administrator's, and its policies must allow " + e.Action}
 	}
 	hints := e.accountHints()
 	if !e.ExternalIDSent {

@@ -75,6 +75,10 @@ func (p place) explain(err error) error {
 	if errors.As(err, &timeout) {
 		return &CallError{Doing: p.doing(), Why: timeout.Error(), Advice: timeout.Hints(), Err: err}
 	}
+	var throttled *ThrottledError
+	if errors.As(err, &throttled) {
+		return &CallError{Doing: p.doing(), Why: throttled.Error(), Code: "Throttling", Advice: throttled.Hints(), Err: err}
+	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return p.unreached(err)

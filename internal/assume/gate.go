@@ -26,14 +26,14 @@ type Gate struct {
 
 const (
 	firstPause   = 200 * time.Millisecond
-	longestPause = 20 * time.Second
+	longestPause = 10 * time.Second
 	// sharedAttempts is how often a throttled call is tried among many: the gate
-	// spaces the tries.
-	sharedAttempts = 12
+	// spaces the tries, and the call's patience ends them sooner.
+	sharedAttempts = 100
 )
 
 // wait returns when the gate is open. Waiters leave spread over a part of the
-// pause, so that they don't all come back at once.
+// pause, so that they don't all come back at once. The time is not the call's.
 func (g *Gate) wait(ctx context.Context) error {
 	g.mu.Lock()
 	left := time.Until(g.until)
@@ -42,6 +42,9 @@ func (g *Gate) wait(ctx context.Context) error {
 	if left <= 0 {
 		return nil
 	}
+	b := budgetOf(ctx)
+	b.pause()
+	defer b.resume()
 	t := time.NewTimer(left + rand.N(pause/4+1)) //nolint:gosec // spreads callers, guards nothing
 	defer t.Stop()
 	select {
@@ -52,16 +55,17 @@ func (g *Gate) wait(ctx context.Context) error {
 	}
 }
 
-// throttled closes the gate for longer than the last time. Calls that were
-// under way when it closed count once.
-func (g *Gate) throttled() {
+// throttled closes the gate for longer than the last time, and tells for how
+// long. Calls that were under way when it closed count once.
+func (g *Gate) throttled() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if time.Now().Before(g.until) {
-		return
+	if left := time.Until(g.until); left > 0 {
+		return left
 	}
 	g.pause = min(max(2*g.pause, firstPause), longestPause)
 	g.until = time.Now().Add(g.pause)
+	return g.pause
 }
 
 // passed lets the next pause be shorter.
@@ -93,7 +97,7 @@ func (c gatedClient) Do(req *http.Request) (*http.Response, error) {
 	}
 	throttled, err := isThrottling(res)
 	if err == nil && throttled {
-		c.gate.throttled()
+		budgetOf(req.Context()).throttled(c.gate.throttled())
 	}
 	return res, err
 }
@@ -117,12 +121,22 @@ func isThrottling(res *http.Response) (bool, error) {
 	return known, nil
 }
 
-// newSharedRetryer leaves the waiting to the gate, and the SDK's budget of
-// retries out: it is made for one caller, not for thousands.
+// newSharedRetryer leaves the waiting of throttled calls to the gate, and the
+// SDK's budget of retries out: it is made for one caller, not for thousands.
+// Everything else is tried as often as by a call that is alone.
 func newSharedRetryer() aws.Retryer {
+	backoff := retry.NewExponentialJitterBackoff(2 * time.Second)
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = sharedAttempts
-		o.MaxBackoff = time.Second
 		o.RateLimiter = ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, err error) (time.Duration, error) {
+			switch {
+			case retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary:
+				return 0, nil
+			case attempt >= maxAttempts:
+				return 0, err
+			}
+			return backoff.BackoffDelay(attempt, err)
+		})
 	})
 }

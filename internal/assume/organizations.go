@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
@@ -31,10 +33,25 @@ type Account struct {
 // its schemas cost every start of the program half a millisecond.
 func (r *Runner) Accounts(ctx context.Context, s Session, partition, parent string) ([]Account, error) {
 	o := organizations{r, s, partition}
-	if parent == "" {
-		return pages[Account](ctx, o, "ListAccounts", nil, "Accounts")
+	if url, _ := organizationsEndpoint(partition); url == "" && r.endpoint("ORGANIZATIONS") == nil {
+		return nil, &InvalidError{Field: "region", Why: "the endpoint of AWS Organizations in partition " + partition + " is not known",
+			Advice: []string{"set AWS_ENDPOINT_URL_ORGANIZATIONS"}}
 	}
-	return o.below(ctx, parent, map[string]bool{})
+	list, err := []Account(nil), error(nil)
+	if parent == "" {
+		list, err = pages[Account](ctx, o, "ListAccounts", nil, "Accounts")
+	} else {
+		list, err = o.below(ctx, parent, map[string]bool{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{} // one that was moved meanwhile is there twice
+	return slices.DeleteFunc(list, func(a Account) bool {
+		again := seen[a.ID]
+		seen[a.ID] = true
+		return again
+	}), nil
 }
 
 type organizations struct {
@@ -74,7 +91,8 @@ const maxPages = 10000
 // pages follows NextToken to the end. An empty page is not the end.
 func pages[T any](ctx context.Context, o organizations, action string, in map[string]string, field string) ([]T, error) {
 	var list []T
-	token := ""
+	token, seen := "", map[string]bool{}
+	broken := place{what: "organizations:" + action}.broken
 	for range maxPages {
 		body := map[string]string{}
 		for k, v := range in {
@@ -90,21 +108,30 @@ func pages[T any](ctx context.Context, o organizations, action string, in map[st
 		var page []T
 		if raw, ok := answer[field]; ok {
 			if err := json.Unmarshal(raw, &page); err != nil {
-				return nil, place{what: "organizations:" + action}.broken("the answer's " + field + " can't be read")
+				return nil, broken("the answer's " + field + " can't be read")
 			}
 		}
 		list = append(list, page...)
 		next := ""
 		if raw, ok := answer["NextToken"]; ok {
-			_ = json.Unmarshal(raw, &next) // null means none
+			if err := json.Unmarshal(raw, &next); err != nil { // null is none
+				return nil, broken("the answer's NextToken can't be read")
+			}
 		}
 		if next == "" {
 			return list, nil
 		}
-		token = next
+		if seen[next] {
+			return nil, broken("the answer's pages go round in a circle")
+		}
+		seen[next], token = true, next
 	}
-	return nil, place{what: "organizations:" + action}.broken("the answer has no end")
+	return nil, broken("the answer has no end")
 }
+
+// organizationsAttempts is how often a throttled request is sent: the service
+// answers only a few a second. --timeout ends it sooner.
+const organizationsAttempts = 20
 
 // call makes one request of the JSON 1.1 protocol, signed, and retried as every
 // other call is.
@@ -119,10 +146,14 @@ func (o organizations) call(ctx context.Context, action string, in, out any) err
 	err = within(ctx, o.r.deps.Timeout, func(ctx context.Context) error {
 		for attempt := 1; ; attempt++ {
 			status, raw, err = o.post(ctx, action, body)
-			if attempt == maxAttempts || err == nil && status < 500 && status != http.StatusTooManyRequests && !throttledJSON(raw) || ctx.Err() != nil {
+			throttled := err == nil && throttledJSON(status, raw)
+			switch {
+			case ctx.Err() != nil, err == nil && status < 500 && !throttled:
+				return err
+			case !throttled && attempt == maxAttempts, attempt == organizationsAttempts:
 				return err
 			}
-			if err := sleep(ctx, time.Duration(attempt)*300*time.Millisecond); err != nil {
+			if err := sleep(ctx, min(time.Duration(attempt*attempt)*200*time.Millisecond, 5*time.Second)); err != nil {
 				return err
 			}
 		}
@@ -173,7 +204,7 @@ func (o organizations) post(ctx context.Context, action string, body []byte) (in
 	}
 	res, err := o.r.http.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, fmt.Errorf("asking AWS Organizations: %w", err)
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
@@ -189,6 +220,8 @@ func organizationsEndpoint(partition string) (url, region string) {
 	case "aws-us-gov":
 		return "https://organizations.us-gov-west-1.amazonaws.com", "us-gov-west-1"
 	default:
+		return "", homeRegion(partition)
+	case "aws":
 		return "https://organizations.us-east-1.amazonaws.com", "us-east-1"
 	}
 }
@@ -212,7 +245,13 @@ func readJSONError(raw []byte) jsonError {
 	return e
 }
 
-func throttledJSON(raw []byte) bool { return readJSONError(raw).Type == "TooManyRequestsException" }
+func throttledJSON(status int, raw []byte) bool {
+	if status == http.StatusTooManyRequests {
+		return true
+	}
+	_, known := retry.DefaultThrottleErrorCodes[readJSONError(raw).Type]
+	return status != http.StatusOK && known
+}
 
 // refused explains an error document.
 func (p place) refused(status int, raw []byte) error {

@@ -90,6 +90,9 @@ type httpClient interface {
 // NewRunner makes a runner. It reads no file and opens no connection.
 func NewRunner(where Where, deps Deps) (*Runner, error) {
 	base := newLateClient(where, deps.Parallel)
+	if deps.Shared != nil {
+		base = deps.Shared.client(where, base)
+	}
 	var client httpClient = base
 	retryer := newRetryer()
 	if deps.Gate != nil {
@@ -119,13 +122,32 @@ func (r *Runner) Provider(plan Plan) (Provider, error) {
 	}
 	steps := r.steps(plan)
 	p := r.source(plan)
-	if r.deps.Shared != nil {
-		p = r.deps.Shared.share(p, Step{Key: r.sourceKey(plan), Kind: "source"})
+	if r.deps.Shared == nil {
+		for _, step := range steps {
+			p = r.keep(p, step)
+		}
+		return p, nil
 	}
-	for _, step := range steps {
+	keys := r.sharedKeys(plan)
+	p = r.deps.Shared.share(p, Step{Key: keys[0], Kind: "source"}, true)
+	for i, step := range steps {
 		p = r.keep(p, step)
+		step.Key = keys[i+1]
+		p = r.deps.Shared.share(p, step, i < len(steps)-1)
 	}
 	return p, nil
+}
+
+// sharedKeys are the keys under which plans share their source and steps: a
+// session is the same in whichever of its partition's regions STS made it, so
+// plans for different regions need only one.
+func (r *Runner) sharedKeys(plan Plan) []Fingerprint {
+	plan.Where.Region = PartitionOf(plan.Where.Region)
+	keys := []Fingerprint{r.sourceKey(plan)}
+	for _, step := range r.steps(plan) {
+		keys = append(keys, step.Key)
+	}
+	return keys
 }
 
 func (r *Runner) keep(prev Provider, step Step) Provider {
@@ -136,14 +158,10 @@ func (r *Runner) keep(prev Provider, step Step) Provider {
 		}
 		return exchange(ctx, caller)
 	}
-	p := plainStep(prev, step)
 	if r.deps.Keep != nil {
-		p = r.deps.Keep(prev, step)
+		return r.deps.Keep(prev, step)
 	}
-	if r.deps.Shared != nil {
-		p = r.deps.Shared.share(p, step)
-	}
-	return p
+	return plainStep(prev, step)
 }
 
 // Keys are the fingerprints of the plan's steps, the last one that of the

@@ -128,3 +128,93 @@ func TestThrottlingBacksOffTogether(t *testing.T) {
 		t.Errorf("%d of %d calls were throttled", n, calls.Load())
 	}
 }
+
+// Plans for different regions need one session of what they have in common.
+func TestRegionsShareTheInnerHop(t *testing.T) {
+	sts := localsts.StartTest(t, localsts.Options{})
+	shared := &Shared{}
+	var providers []Provider
+	for _, region := range []string{"eu-west-1", "us-east-1", "ap-south-1"} {
+		where := Where{Region: region, Endpoint: sts.URL}
+		runner, err := NewRunner(where, Deps{Getenv: noEnv, Shared: shared})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := mustPlan(t, chainTo(roleHop, roleFromHop), Overrides{Endpoint: sts.URL, Region: region})
+		p, err := runner.Provider(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		providers = append(providers, p)
+	}
+	for _, p := range providers {
+		if _, err := p.Credentials(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := sts.Count("AssumeRole"); n != 2 {
+		t.Errorf("%d calls, want 2", n)
+	}
+}
+
+// A refused inner hop is refused for all that are behind it: AWS is asked once.
+func TestRefusedInnerHopIsAskedOnce(t *testing.T) {
+	sts := localsts.StartTest(t, localsts.Options{Hook: localsts.Fail(403, "AccessDenied", "User: a is not authorized to perform: sts:AssumeRole on resource: b")})
+	for _, err := range many(t, sts.URL, Deps{}, repeat(50, chainTo(roleHop, roleFromHop))...) {
+		var denied *DeniedError
+		if !errors.As(err, &denied) {
+			t.Fatal(err)
+		}
+	}
+	if n := sts.Count("AssumeRole"); n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+}
+
+// A session that is short from the start is not made anew for each who asks.
+func TestShortSessionIsShared(t *testing.T) {
+	shared := &Shared{}
+	made := 0
+	p := shared.share(ProviderFunc(func(context.Context) (Session, error) {
+		made++
+		return Session{AccessKeyID: "A", Expires: time.Now().Add(2 * time.Minute)}, nil
+	}), Step{Kind: "source"}, true)
+	for range 100 {
+		if _, err := p.Credentials(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("made %d times", made)
+	}
+}
+
+// Waiting for the others at the gate is not the call's own time; being
+// throttled without end is said as such.
+func TestThrottlingIsNoTimeout(t *testing.T) {
+	start := time.Now()
+	throttle := localsts.Throttle()
+	sts := localsts.StartTest(t, localsts.Options{Hook: func(w http.ResponseWriter, r *http.Request, action string) bool {
+		return time.Since(start) < time.Second && throttle(w, r, action)
+	}})
+	run := func(timeout time.Duration) error {
+		runner, err := NewRunner(Where{Region: "us-east-1", Endpoint: sts.URL}, Deps{Getenv: noEnv, Timeout: timeout, Shared: &Shared{}, Gate: &Gate{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := runner.Provider(mustPlan(t, chainTo(roleOpen), Overrides{Endpoint: sts.URL}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Credentials(t.Context())
+		return err
+	}
+	var throttled *ThrottledError
+	if err := run(200 * time.Millisecond); !errors.As(err, &throttled) {
+		t.Errorf("%v, want the throttling by name", err)
+	}
+	start = time.Now()
+	if err := run(950 * time.Millisecond); err != nil {
+		t.Errorf("throttled for a second, with time for two: %v", err)
+	}
+}

@@ -35,7 +35,7 @@ func (w *Where) setRegion(region profile.Value, role ARN) error {
 	if len(w.Region) > 64 || !regionForm.MatchString(w.Region) {
 		return invalid("", "region", region, errors.New("it is no name of a region, such as eu-west-1"))
 	}
-	if p := partitionOf(w.Region); w.Endpoint == "" && role.Partition != "" && p != role.Partition {
+	if p := PartitionOf(w.Region); w.Endpoint == "" && role.Partition != "" && p != role.Partition {
 		return invalid("", "region", region, errors.New("it is in partition "+p+", and the role is in "+role.Partition))
 	}
 	return nil
