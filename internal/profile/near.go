@@ -61,6 +61,9 @@ func near(name string, names []string) []string {
 		distance int
 	}
 	limit := max(2, len(name)/3)
+	if len(name) < 4 {
+		limit = len(name) / 2
+	}
 	var found []candidate
 	for _, n := range names {
 		if d := nameDistance(name, n, limit); d <= limit {

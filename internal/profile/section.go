@@ -53,6 +53,7 @@ func (l *lines) scan() (string, bool) {
 // reader turns the lines of one section into entries.
 type reader struct {
 	entries []entry
+	more    []string // the lines that continue the last entry's value
 	indent  indentation
 	fail    func(line int, problem string) error
 }
@@ -65,6 +66,7 @@ func readBody(body string, offset, line int, fail func(line int, problem string)
 	for {
 		text, ok := l.scan()
 		if !ok {
+			r.join()
 			return r.entries, nil
 		}
 		if err := r.line(text, l.line, span{l.offset, l.next}); err != nil {
@@ -103,6 +105,7 @@ func (r *reader) property(text string, line int, at span) error {
 	if before, _, colon := strings.Cut(key, ":"); colon && known(trim(before)) {
 		return r.fail(line, "the AWS CLI takes the colon after "+trim(before)+" for the delimiter: write "+trim(before)+" = value")
 	}
+	r.join()
 	r.entries = append(r.entries, entry{
 		key: key, value: trim(value), line: line, spans: []span{at},
 		valid: validKey(key), commented: commented,
@@ -114,7 +117,7 @@ func (r *reader) continued(text string, line int, at span) error {
 	e := &r.entries[len(r.entries)-1]
 	e.spans = append(e.spans, at)
 	if e.value != "" && e.nested == nil {
-		e.value += "\n" + text
+		r.more = append(r.more, text)
 		return nil
 	}
 	name, value, ok := strings.Cut(text, "=")
@@ -126,7 +129,16 @@ func (r *reader) continued(text string, line int, at span) error {
 	case trim(name) == "":
 		return r.fail(line, "the nested property has no name")
 	}
-	e.value += "\n" + text
+	r.more = append(r.more, text)
 	e.nested = append(e.nested, nestedEntry{key: trim(name), value: trim(value), line: line})
 	return nil
+}
+
+// join adds the continuing lines to the last value, all at once.
+func (r *reader) join() {
+	if len(r.more) > 0 {
+		e := &r.entries[len(r.entries)-1]
+		e.value += "\n" + strings.Join(r.more, "\n")
+		r.more = r.more[:0]
+	}
 }
