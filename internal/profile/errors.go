@@ -171,12 +171,15 @@ func (e *NoSourceError) Hints() []string {
 	return []string{"name one with --source-profile"}
 }
 
-// IsConfiguration tells an error of this room that its user's files or names
-// cause from one of the disk.
+// IsConfiguration tells an error that the user's files or names cause from
+// one of the disk.
 func IsConfiguration(err error) bool {
+	if e, ok := errors.AsType[*EditError](err); ok {
+		return e.Refused()
+	}
 	return anyAs[*HomeError](err) || anyAs[*FileError](err) || anyAs[*SyntaxError](err) ||
 		anyAs[*UnknownProfileError](err) || anyAs[*CycleError](err) || anyAs[*ConfigError](err) ||
-		anyAs[*NoSourceError](err) || anyAs[*EditError](err)
+		anyAs[*NoSourceError](err)
 }
 
 func anyAs[E error](err error) bool {
