@@ -46,7 +46,7 @@ var parts = []struct {
 	why     string
 }{
 	{"gopkg.in/ini.v1", in("internal/profile/"), false, "its traps are contained in the profile room"},
-	{"github.com/aws/", in("internal/assume/", "internal/tools/", "cmd/crossrole/iam"), true, "others take an interface, and start faster"},
+	{"github.com/aws/", in("internal/assume/", "internal/tools/", "internal/iamread/"), true, "others take an interface, and start faster"},
 	{"github.com/spf13/", in("cmd/crossrole/", "internal/tools/"), true, "flags end at the command line"},
 	{"testing", in(), true, "a program does not link its tests"},
 	{"net/http/httptest", in(), true, "a program does not link its tests"},
