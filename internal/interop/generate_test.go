@@ -12,6 +12,7 @@ import (
 type awsFiles struct {
 	config, credentials string
 	profiles            []string
+	role                map[string]string // each profile's section in the config file
 	// readersDiffer: the AWS CLI refuses the files (a section or key twice) where the SDKs, and we, merge.
 	readersDiffer bool
 }
@@ -45,7 +46,7 @@ type generator struct {
 }
 
 func generate(seed uint64) awsFiles {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 17))}
+	g := &generator{r: rand.New(rand.NewPCG(seed, 17)), files: awsFiles{role: map[string]string{}}}
 	var config, credentials strings.Builder
 	order := g.r.Perm(len(names))[:3+g.r.IntN(8)]
 	for i, n := range order {
@@ -53,7 +54,9 @@ func generate(seed uint64) awsFiles {
 		if g.chance(8) {
 			config.WriteString("# [profile " + names[n].name + "] is below\n")
 		}
-		config.WriteString(g.section(names[n].header, g.properties(order, i)))
+		section := g.section(names[n].header, g.properties(order, i))
+		g.files.role[names[n].name] = section
+		config.WriteString(section)
 		if g.chance(4) {
 			credentials.WriteString(g.section(names[n].name, g.keys(names[n].name, "cred")))
 		}
