@@ -139,7 +139,7 @@ func exitCode(err error) int {
 }
 
 // fail prints an error as one line and its hints, and gives the exit code.
-func (a *app) fail(_ *cobra.Command, err error) int {
+func (a *app) fail(cmd *cobra.Command, err error) int {
 	var exit *exitError
 	if err == nil || (errors.As(err, &exit) && exit.Err == nil) {
 		return exitCode(err)
@@ -147,6 +147,9 @@ func (a *app) fail(_ *cobra.Command, err error) int {
 	a.say(err.Error())
 	for _, hint := range hintsOf(err) {
 		_, _ = io.WriteString(a.err, "hint: "+hint+"\n")
+	}
+	if line := explainLine(cmd, err); line != "" {
+		_, _ = io.WriteString(a.err, "hint: which statement is missing, and on which side: "+line+"\n")
 	}
 	return exitCode(err)
 }
