@@ -22,6 +22,7 @@ var commands = []func(*app) *cobra.Command{
 	newPolicyCmd,
 	newSetupCmd,
 	newRehearseCmd,
+	newDoctorCmd,
 	newUnsetCmd,
 	newInitCmd,
 	newCompletionCmd,
@@ -105,4 +106,13 @@ func (a *app) flagsFromEnvironment(cmd *cobra.Command) error {
 // flagVariable names the environment variable of a flag.
 func flagVariable(flag string) string {
 	return "CROSSROLE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// eachFlag visits the flags of a command and of all below it.
+func eachFlag(cmd *cobra.Command, visit func(name string)) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { visit(f.Name) })
+	cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { visit(f.Name) })
+	for _, sub := range cmd.Commands() {
+		eachFlag(sub, visit)
+	}
 }
