@@ -24,12 +24,11 @@ type endpoint struct {
 	token  string
 }
 
-// openEndpoint listens and makes the server; nothing is answered yet.
-func openEndpoint(ctx context.Context, a *app, port int, hosts []string, providers map[string]credserver.Provider, patience time.Duration) (*endpoint, error) {
-	token := rand.Text() + rand.Text()
-	server, err := credserver.New(credserver.Config{
-		Profiles: providers, Token: token, Hosts: hosts, RefreshTimeout: patience, Log: a.log(), Now: a.now,
-	})
+// openEndpoint listens and makes the server; nothing is answered yet. The token
+// is made here.
+func openEndpoint(ctx context.Context, a *app, port int, c credserver.Config) (*endpoint, error) {
+	c.Token, c.Log, c.Now = rand.Text()+rand.Text(), a.log(), a.now
+	server, err := credserver.New(c)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +37,7 @@ func openEndpoint(ctx context.Context, a *app, port int, hosts []string, provide
 		server.Close()
 		return nil, withHints(err, "choose another with --port, or leave it out for any free one")
 	}
-	return &endpoint{server, ln, token}, nil
+	return &endpoint{server, ln, c.Token}, nil
 }
 
 // close gives up an endpoint that was never served.
@@ -62,7 +61,7 @@ func (o *execOptions) runBesideEndpoint(ctx context.Context, a *app, r resolved,
 		return err
 	}
 	provider := &endpointProvider{sessions: s, have: first, primed: true}
-	e, err := openEndpoint(ctx, a, 0, nil, map[string]credserver.Provider{r.chain.Name: provider}, 0)
+	e, err := openEndpoint(ctx, a, 0, credserver.Config{Profiles: map[string]credserver.Provider{r.chain.Name: provider}})
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ func newServeCmd(a *app) *cobra.Command {
 		},
 	}
 	o.register(cmd)
+	cmd.Flags().Lookup("min-ttl").Usage = "the least that an answer has left, such as 30m, if the role's sessions last so long (default 16m)"
 	cmd.Flags().IntVar(&o.port, "port", 0, "the port on 127.0.0.1 (default any free one)")
 	cmd.Flags().BoolVar(&o.docker, "docker", false, "print the options for docker run")
 	return cmd
@@ -81,7 +82,9 @@ func (o *serveOptions) run(ctx context.Context, a *app, names []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := openEndpoint(ctx, a, o.port, o.hosts(), providers, patience(served))
+	e, err := openEndpoint(ctx, a, o.port, credserver.Config{
+		Profiles: providers, Hosts: o.hosts(), AtLeast: max(o.minTTL, credserver.DefaultAtLeast), RefreshTimeout: patience(served),
+	})
 	if err != nil {
 		return err
 	}

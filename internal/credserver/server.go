@@ -60,6 +60,9 @@ type Config struct {
 	// Hosts that a request may name beside 127.0.0.1, localhost and [::1]; the
 	// port is always the one we listen on.
 	Hosts []string
+	// AtLeast is what an answer's credentials have left, if so much is to be had.
+	// Zero means DefaultAtLeast.
+	AtLeast time.Duration
 	// RefreshTimeout bounds one call to a Provider. Zero means DefaultRefreshTimeout.
 	RefreshTimeout time.Duration
 	// Log gets one record for each refusal and refresh, without secrets. May be nil.
@@ -91,6 +94,9 @@ func New(c Config) (*Server, error) {
 	if c.RefreshTimeout <= 0 {
 		c.RefreshTimeout = DefaultRefreshTimeout
 	}
+	if c.AtLeast <= 0 {
+		c.AtLeast = DefaultAtLeast
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -113,7 +119,7 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("serve credentials: profile name %q can't be a path", name)
 		}
 		s.sources[name] = &source{
-			name: name, provider: p, pending: s.pending, now: c.Now, log: c.Log,
+			name: name, provider: p, pending: s.pending, now: c.Now, log: c.Log, atLeast: c.AtLeast,
 			limit: func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, c.RefreshTimeout) },
 		}
 	}

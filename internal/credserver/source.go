@@ -14,9 +14,11 @@ import (
 // renewed in the background from 25 minutes on, and from 16 nobody is answered
 // before it is. Sessions that are too short for this use fractions of their life.
 const (
-	renewBefore = 25 * time.Minute
-	serveBefore = 16 * time.Minute
-	margin      = time.Minute // asked for on top, so that the call itself may take time
+	// DefaultAtLeast is what an answer's credentials have left, unless no more is to be had.
+	DefaultAtLeast = 16 * time.Minute
+
+	ahead  = 9 * time.Minute // renewed in the background so long before that
+	margin = time.Minute     // asked for on top, so that the call itself may take time
 
 	retryPause = 30 * time.Second // between background renewals that fail
 )
@@ -30,6 +32,7 @@ type source struct {
 	pending  *sync.WaitGroup
 	now      func() time.Time
 	log      *slog.Logger
+	atLeast  time.Duration // nobody is answered with less, if more is to be had
 
 	mu    sync.Mutex
 	have  Credentials
@@ -52,13 +55,13 @@ func (s *source) get(ctx context.Context) (Credentials, error) {
 	left := s.left()
 	if left > s.serve {
 		if left <= s.renew && s.call == nil && !s.now().Before(s.retry) {
-			s.start(renewBefore + margin)
+			s.start(s.atLeast + ahead + margin)
 		}
 		defer s.mu.Unlock()
 		return s.have, nil
 	}
 	if s.call == nil {
-		s.start(serveBefore + margin)
+		s.start(s.atLeast + margin)
 	}
 	c := s.call
 	s.mu.Unlock()
@@ -128,14 +131,14 @@ func (s *source) finish(c *call) {
 		return
 	}
 	s.have, s.retry = c.creds, time.Time{}
-	s.renew, s.serve = windowsFor(s.left())
+	s.renew, s.serve = windowsFor(s.left(), s.atLeast)
 	s.log.Info("refreshed", "profile", s.name, "expires", c.creds.Expiration)
 }
 
 // windowsFor gives the two times for credentials that have left to live. A provider
 // that was asked for more and gave less has no more to give: its sessions are short.
-func windowsFor(left time.Duration) (renew, serve time.Duration) {
-	renew, serve = renewBefore, serveBefore
+func windowsFor(left, atLeast time.Duration) (renew, serve time.Duration) {
+	renew, serve = atLeast+ahead, atLeast
 	if left <= renew {
 		renew = left * 2 / 3
 	}

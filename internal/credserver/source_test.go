@@ -73,6 +73,23 @@ func TestRefreshIsAheadOfTheSDKs(t *testing.T) {
 	})
 }
 
+func TestMoreThanTheUsualCanBeAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Config{Profiles: map[string]Provider{"dev": &scripted{life: time.Hour}}, Token: token, AtLeast: 40 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for range 5 * 60 {
+			c, err := s.sources["dev"].get(t.Context())
+			if err != nil || time.Until(c.Expiration) < 40*time.Minute {
+				t.Fatalf("%v left, %v", time.Until(c.Expiration), err)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
 // The provider keeps sessions too: it must be told to renew before our limit,
 // or it would hand out what it keeps until it is too short.
 func TestProviderIsAskedForEnough(t *testing.T) {
@@ -82,15 +99,15 @@ func TestProviderIsAskedForEnough(t *testing.T) {
 		if _, err := src.get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := time.Duration(p.asked.Load()); got < serveBefore {
+		if got := time.Duration(p.asked.Load()); got < DefaultAtLeast {
 			t.Errorf("first call asked for %v", got)
 		}
-		time.Sleep(time.Hour - renewBefore + time.Second)
+		time.Sleep(time.Hour - DefaultAtLeast - ahead + time.Second)
 		if _, err := src.get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if got := time.Duration(p.asked.Load()); got < renewBefore {
+		if got := time.Duration(p.asked.Load()); got < DefaultAtLeast+ahead {
 			t.Errorf("renewal asked for %v", got)
 		}
 	})
@@ -108,7 +125,7 @@ func TestShortSessionsAreNotAskedForAtEveryRequest(t *testing.T) {
 				}
 				time.Sleep(life / 10)
 			}
-			if n := p.calls.Load(); n > 40 && life < serveBefore {
+			if n := p.calls.Load(); n > 40 && life < DefaultAtLeast {
 				t.Errorf("life %v: %d calls in ten lives", life, n)
 			}
 		})
