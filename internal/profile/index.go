@@ -63,6 +63,7 @@ func (ix *index) addHeader(d *document, number int, h header) {
 			ix.broken[indexKey{d, h.kind, h.name}] = number
 		}
 		return
+	case kindSSOSession, kindServices:
 	case kindProfile, kindBareDefault:
 		if !ix.seen[h.name] {
 			ix.seen[h.name] = true

@@ -114,7 +114,7 @@ func (f *finder) section(d *document, number int) {
 		f.addError(name, sec.err)
 		return
 	}
-	f.keys(d, number, h, name)
+	f.keys(d, number, name)
 }
 
 func (f *finder) header(d *document, number int, h header, name string) {
@@ -167,7 +167,7 @@ func (f *finder) name(d *document, number int, h header, name string, at Origin)
 
 // keys looks at the properties of a section, and of the earlier ones of its
 // name for duplicates.
-func (f *finder) keys(d *document, number int, h header, name string) {
+func (f *finder) keys(d *document, number int, name string) {
 	seen := map[string]Origin{}
 	sec := f.set.readSection(d, number)
 	for _, e := range sec.entries {

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func TestSourceOrder(t *testing.T) {
 			}
 			chain, err = s.Resolve("b")
 			if c.want == "" {
-				if e, ok := err.(*ConfigError); !ok || e.Reason != ReasonNoCredentials {
+				if e, ok := errors.AsType[*ConfigError](err); !ok || e.Reason != ReasonNoCredentials {
 					t.Errorf("b: %v", err)
 				}
 				return
@@ -83,7 +84,7 @@ func TestResolveErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := load(t, c.config, "").Resolve("a")
-			e, ok := err.(*ConfigError)
+			e, ok := errors.AsType[*ConfigError](err)
 			if !ok || e.Reason != c.reason || e.Origin.Line != c.line {
 				t.Fatalf("%v (%+v), want %s at line %d", err, e, c.reason, c.line)
 			}
@@ -120,7 +121,7 @@ func TestCycles(t *testing.T) {
 		{role("a", "b") + keysOf + role("b", "a"), []string{"a", "b", "a"}},
 	} {
 		_, err := load(t, c.config, "").Resolve("a")
-		e, ok := err.(*CycleError)
+		e, ok := errors.AsType[*CycleError](err)
 		if !ok || !slices.Equal(e.Names, c.want) || !strings.Contains(err.Error(), strings.Join(c.want, "→")) {
 			t.Errorf("%q: %v, want a cycle %v", c.config, err, c.want)
 		}
@@ -188,18 +189,18 @@ func TestUnknownProfile(t *testing.T) {
 		"prdo": {"prod"}, "Staging": {"staging"}, "PROD": {"prod", "production"}, "zzz": nil, "": nil,
 	} {
 		_, err := s.Resolve(name)
-		e, ok := err.(*UnknownProfileError)
+		e, ok := errors.AsType[*UnknownProfileError](err)
 		if !ok || !slices.Equal(e.Near(), near) {
 			t.Errorf("%q: %v, near %v, want %v", name, err, e.Near(), near)
 		}
 	}
 	_, err := s.Resolve("a")
-	if e, ok := err.(*UnknownProfileError); !ok || e.From != "a" || e.Where.Line != 7 || !slices.Contains(e.Hints(), `did you mean "staging"?`) {
+	if e, ok := errors.AsType[*UnknownProfileError](err); !ok || e.From != "a" || e.Where.Line != 7 || !slices.Contains(e.Hints(), `did you mean "staging"?`) {
 		t.Errorf("%v", err)
 	}
 	for name, line := range map[string]int{"lost": 4, "x!y": 8} {
 		_, err := s.Resolve(name)
-		if e := err.(*UnknownProfileError); e.Almost.Line != line || e.AlmostReason == "" {
+		if e, ok := errors.AsType[*UnknownProfileError](err); !ok || e.Almost.Line != line || e.AlmostReason == "" {
 			t.Errorf("%s: its header is not named: %+v", name, e)
 		}
 	}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -117,7 +118,7 @@ func TestSyntaxErrors(t *testing.T) {
 					t.Errorf("the other profile: %v", err)
 				}
 				_, err := s.Profile("a")
-				e, ok := err.(*SyntaxError)
+				e, ok := errors.AsType[*SyntaxError](err)
 				if !ok || e.Origin.Line != c.line || !strings.HasSuffix(e.Origin.File, "config") {
 					t.Errorf("indexed %v: error %v, want one at line %d", indexed, err, c.line)
 				}
@@ -164,7 +165,7 @@ func TestStaticKeysAreOneGroup(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			chain, err := load(t, "[profile a]\n"+c.config, "[a]\n"+c.credentials).Resolve("a")
 			if c.want == nil {
-				if e, ok := err.(*ConfigError); !ok || e.Reason != ReasonHalfFilled {
+				if e, ok := errors.AsType[*ConfigError](err); !ok || e.Reason != ReasonHalfFilled {
 					t.Fatalf("%v, want half-filled", err)
 				}
 				return
