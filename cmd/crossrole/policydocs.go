@@ -180,10 +180,31 @@ const (
 	sideCaller = "caller"
 )
 
-// template renders one side for CloudFormation or Terraform.
-func (s *bothSides) template(kind, side string) (string, error) {
+// accounts lists the callers' accounts in their order: each needs a template of its own.
+func (s *bothSides) accounts() []string {
+	var out []string
+	for _, c := range s.spec.Callers {
+		account := callerAccount(c)
+		if !slices.Contains(out, account) {
+			out = append(out, account)
+		}
+	}
+	return out
+}
+
+// callerAccount is the account of a caller, which may be the account itself.
+func callerAccount(caller string) string {
+	if policy.IsAccountID(caller) {
+		return caller
+	}
+	return accountOfARN(caller)
+}
+
+// template renders one side for CloudFormation or Terraform: the role's, or that of the callers of one account.
+func (s *bothSides) template(kind, side, account string) (string, error) {
 	role := policy.RoleTemplate{RoleARN: s.roleARN, Trust: s.trust, GrantName: s.grantName, Grant: s.grant, MaxSessionDuration: s.maxSeconds}
-	caller := policy.CallerTemplate{PolicyName: s.name, Policy: s.permission, Callers: s.spec.Callers}
+	callers := slices.DeleteFunc(slices.Clone(s.spec.Callers), func(c string) bool { return callerAccount(c) != account })
+	caller := policy.CallerTemplate{PolicyName: s.name, Policy: s.permission, Callers: callers}
 	var text string
 	var err error
 	switch {
@@ -344,9 +365,12 @@ func (o *policyOptions) render(s *bothSides) (string, error) {
 		return s.trust.Indented(), nil
 	case "permission":
 		return s.permission.Indented(), nil
-	default:
-		return s.template(o.kind, o.side)
 	}
+	accounts := s.accounts()
+	if o.side == sideCaller && len(accounts) > 1 {
+		return "", usagef("the callers are in several accounts (%s), and each needs a template of its own: give the callers of one", strings.Join(accounts, ", "))
+	}
+	return s.template(o.kind, o.side, strings.Join(accounts, ""))
 }
 
 // tell says on stderr what the document can't: the other side, and a new external ID.

@@ -337,14 +337,22 @@ func (o *setupOptions) documents(s *bothSides) ([]sideDocument, error) {
 		}
 		return docs, nil
 	}
-	var docs []sideDocument
-	for _, d := range []sideDocument{{side: sideRole, file: "role-" + roleName + extension}, {side: sideCaller, file: s.name + extension}} {
-		text, err := s.template(o.as, d.side)
+	text, err := s.template(o.as, sideRole, "")
+	if err != nil {
+		return nil, err
+	}
+	docs := []sideDocument{{sideRole, "role-" + roleName + extension, text}}
+	accounts := s.accounts()
+	for _, account := range accounts {
+		file := s.name + extension
+		if len(accounts) > 1 {
+			file = s.name + "-" + account + extension
+		}
+		text, err := s.template(o.as, sideCaller, account)
 		if err != nil {
 			return nil, err
 		}
-		d.text = text
-		docs = append(docs, d)
+		docs = append(docs, sideDocument{sideCaller, file, text})
 	}
 	return docs, nil
 }
@@ -415,7 +423,7 @@ func (o *setupOptions) leftToDo(name string, s *bothSides, docs []sideDocument) 
 		step++
 		t.line("  "+strconv.Itoa(step)+". "+format, args...)
 	}
-	roleFile, callerFile := o.place(docs, sideRole), o.place(docs, sideCaller)
+	roleFile := o.place(docs, sideRole, "")
 	roleName := s.roleARN[strings.LastIndexByte(s.roleARN, '/')+1:]
 	next("in account %s, where the role is: give %s the trust policy (%s)", s.role.Account, s.roleARN, roleFile)
 	if o.as == "json" && o.out != "" {
@@ -423,7 +431,7 @@ func (o *setupOptions) leftToDo(name string, s *bothSides, docs []sideDocument) 
 		t.line("     existing: aws iam update-assume-role-policy --role-name %s --policy-document file://%s (it replaces what is there)", roleName, shellWord(roleFile))
 	}
 	for _, c := range s.spec.Callers {
-		o.callerStep(t, next, c, s, callerFile)
+		o.callerStep(t, next, c, s, o.place(docs, sideCaller, callerAccount(c)))
 	}
 	next("then ask: crossrole explain %s --live, and use it: eval $(crossrole assume %s)", shellWord(name), shellWord(name))
 	return t.b.String()
@@ -431,10 +439,7 @@ func (o *setupOptions) leftToDo(name string, s *bothSides, docs []sideDocument) 
 
 func (o *setupOptions) callerStep(t *textWriter, next func(string, ...any), caller string, s *bothSides, file string) {
 	a, _ := policy.ParseARN(caller)
-	account := a.Account
-	if policy.IsAccountID(caller) {
-		account = caller
-	}
+	account := callerAccount(caller)
 	kind, rest, _ := strings.Cut(a.Resource, "/")
 	who := map[string]string{"user": "user ", "role": "role "}[kind] + rest[strings.LastIndexByte(rest, '/')+1:]
 	switch {
@@ -452,14 +457,18 @@ func (o *setupOptions) callerStep(t *textWriter, next func(string, ...any), call
 	}
 }
 
-// place is where a side's first document went.
-func (o *setupOptions) place(docs []sideDocument, side string) string {
+// place is where a side's document went; where there is one for each account, that of this account.
+func (o *setupOptions) place(docs []sideDocument, side, account string) string {
+	file := ""
 	for _, d := range docs {
-		if d.side == side && o.out != "" && !o.dryRun {
-			return filepath.Join(o.out, d.file)
+		if d.side == side && (file == "" || account != "" && strings.Contains(d.file, "-"+account+".")) {
+			file = d.file
 		}
 	}
-	return "printed above"
+	if o.out == "" || o.dryRun {
+		return file + ", printed"
+	}
+	return filepath.Join(o.out, file)
 }
 
 func pathFlag(role policy.ARN) string {
