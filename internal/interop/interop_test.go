@@ -58,7 +58,7 @@ func findTools(dir string) error {
 	tools.node = find("node")
 	tools.aws = find("aws")
 	tools.python = find("python3")
-	for _, shell := range []string{"sh", "bash", "dash", "zsh", "ksh", "fish", "env"} {
+	for _, shell := range []string{"sh", "bash", "dash", "zsh", "ksh", "fish", "env", "shellcheck", "terraform"} {
 		find(shell)
 	}
 	if _, err := os.Stat(filepath.Join("node", "node_modules", "@aws-sdk", "client-sts")); err != nil {
@@ -72,8 +72,8 @@ func findTools(dir string) error {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	if out, err := exec.Command(tools.python, "-c", "import sys, boto3, moto; print(sys.executable)").Output(); err != nil {
-		faults = append(faults, errors.New("python3 has no boto3, or no moto"))
+	if out, err := exec.Command(tools.python, "-c", "import sys, boto3, moto, cfnlint; print(sys.executable)").Output(); err != nil {
+		faults = append(faults, errors.New("python3 has no boto3, moto or cfnlint"))
 	} else {
 		tools.python = strings.TrimSpace(string(out))
 		// Prefer the aws beside that interpreter: the one found on PATH may be a shim.
