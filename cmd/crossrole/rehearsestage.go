@@ -106,7 +106,7 @@ func (s *scene) devices() string {
 // variables point a client at the rehearsal.
 func (s *scene) variables(endpoint string, getenv func(string) string) map[string]string {
 	vars := map[string]string{
-		"AWS_ENDPOINT_URL_STS": endpoint, "AWS_ENDPOINT_URL_IAM": endpoint,
+		"AWS_ENDPOINT_URL_STS": endpoint, "AWS_ENDPOINT_URL_IAM": endpoint, "AWS_ENDPOINT_URL_ORGANIZATIONS": endpoint,
 		"AWS_CONFIG_FILE": s.file("config"), "AWS_SHARED_CREDENTIALS_FILE": s.file("credentials"),
 		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false", // true would make clients talk to AWS
 		"CROSSROLE_CACHE_DIR":                 s.file("cache"),

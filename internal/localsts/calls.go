@@ -69,7 +69,7 @@ func (l *callLog) add(c Call) {
 	if l.counts == nil {
 		l.counts = map[string]int{}
 	}
-	if _, known := actions()[c.Action]; !known {
+	if actions()[c.Action].run == nil && orgActions[c.Action] == nil {
 		l.counts["other"]++ // names that a client made up must not fill the memory
 	} else {
 		l.counts[c.Action]++

@@ -128,12 +128,15 @@ func checkOrgPolicies(where string, scps, rcps []OrgPolicy) error {
 	return nil
 }
 
+// fullAWSAccess is what AWS attaches to every level at first.
+var fullAWSAccess = OrgPolicy{"FullAWSAccess", allow(`"Action":"*","Resource":"*"`)}
+
 // orgPolicies says which of a level's two lists is meant.
 type orgPolicies func(scps, rcps []OrgPolicy) []OrgPolicy
 
 func scps(s, _ []OrgPolicy) []OrgPolicy {
 	if s == nil {
-		return []OrgPolicy{{"FullAWSAccess", allow(`"Action":"*","Resource":"*"`)}}
+		return []OrgPolicy{fullAWSAccess}
 	}
 	return s
 }
@@ -183,12 +186,8 @@ func (w *World) levels(account string, which orgPolicies) []policy.Level {
 		}
 		out = append(out, l)
 	}
-	for i, u := range p.units {
-		name := u.Name
-		if name == "" && i == 0 {
-			name = "Root"
-		}
-		add(name, which(u.SCPs, u.RCPs))
+	for _, u := range p.units {
+		add(or(u.Name, u.ID), which(u.SCPs, u.RCPs))
 	}
 	add(account, which(p.account.SCPs, p.account.RCPs))
 	return out
@@ -213,23 +212,13 @@ func (o *Organization) member(account string) bool {
 func (o *Organization) path(account string) string {
 	s := o.ID + "/"
 	p, _ := o.find(account)
-	for i, u := range p.units {
-		s += unitID(u, i) + "/"
+	for _, u := range p.units {
+		s += u.ID + "/"
 	}
 	if len(p.units) == 0 {
-		s += unitID(&o.Root, 0) + "/"
+		s += o.Root.ID + "/"
 	}
 	return s
-}
-
-func unitID(u *OrgUnit, depth int) string {
-	switch {
-	case u.ID != "":
-		return u.ID
-	case depth == 0:
-		return "r-root"
-	}
-	return "ou-root-" + u.Name
 }
 
 func (o *Organization) principalKeys(ctx policy.Context, account string) {

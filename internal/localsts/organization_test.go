@@ -1,9 +1,12 @@
 package localsts
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -71,5 +74,61 @@ func TestAttachOrgPolicies(t *testing.T) {
 	unknown := o.Attach(TargetedPolicy{OrgPolicy{"d", denyAssume}, false, []string{"111111111111", "ou-x", "r-abcd"}})
 	if len(unknown) != 1 || unknown[0] != "ou-x" || len(o.Root.SCPs) != 2 || len(o.Root.Accounts[0].SCPs) != 2 || o.Root.Accounts[1].SCPs != nil {
 		t.Errorf("%v %+v", unknown, o.Root)
+	}
+}
+
+func TestOrganizationsAPI(t *testing.T) {
+	o, err := LoadOrganization(strings.NewReader(`{management_account: "999999999999", root: {units: [{name: U, scps: [{name: d, document: ` + denyAssume + `}], accounts: ["111111111111"]}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := append(Example(), &Account{ID: "999999999999", RootKeys: []AccessKey{{ID: "AKIAEXAMPLE00ROOT009", Secret: "root"}}})
+	accounts[0].RootKeys = []AccessKey{{ID: "AKIAEXAMPLE00ROOT001", Secret: "root"}}
+	accounts[1].RootKeys = []AccessKey{{ID: "AKIAEXAMPLE00ROOT002", Secret: "root"}}
+	w, err := NewWorld(accounts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SetOrganization(o); err != nil {
+		t.Fatal(err)
+	}
+	s := startWorld(t, w, Options{})
+	ask := func(account, action, in string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/", strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		r.Header.Set("X-Amz-Target", orgTarget+action)
+		creds, _ := keys{"AKIAEXAMPLE00ROOT00" + account, "root", ""}.Retrieve(t.Context())
+		if err := v4.NewSigner().SignHTTP(t.Context(), creds, r, hexSum([]byte(in)), "organizations", "us-east-1", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		return send(t, r).body
+	}
+	unit := o.Root.Units[0].ID
+	for _, c := range []struct{ account, action, in, want string }{
+		{"9", "DescribeOrganization", `{}`, `"MasterAccountId":"999999999999"`},
+		{"1", "DescribeOrganization", `{}`, `no service control policy allows`},
+		{"2", "DescribeOrganization", `{}`, `AWSOrganizationsNotInUseException`},
+		{"1", "ListAccounts", `{}`, `AccessDeniedException`},
+		{"9", "ListAccounts", `{}`, `"Id":"111111111111"`},
+		{"9", "ListParents", `{"ChildId":"111111111111"}`, `"Id":"` + unit + `","Type":"ORGANIZATIONAL_UNIT"`},
+		{"9", "ListParents", `{"ChildId":"` + unit + `"}`, `"Type":"ROOT"`},
+		{"9", "ListParents", `{"ChildId":"222222222222"}`, `ChildNotFoundException`},
+		{"9", "ListPoliciesForTarget", `{"TargetId":"` + unit + `","Filter":"SERVICE_CONTROL_POLICY"}`, `"Name":"d"`},
+		{"9", "ListPoliciesForTarget", `{"TargetId":"111111111111","Filter":"SERVICE_CONTROL_POLICY"}`, `"Id":"p-FullAWSAccess"`},
+		{"9", "ListPoliciesForTarget", `{"TargetId":"x","Filter":"SERVICE_CONTROL_POLICY"}`, `TargetNotFoundException`},
+		{"9", "DescribePolicy", `{"PolicyId":"` + orgPolicyID(o.Root.Units[0].SCPs[0]) + `"}`, `\"Deny\"`},
+		{"9", "DescribePolicy", `{"PolicyId":"p-0"}`, `PolicyNotFoundException`},
+		{"9", "ListOrganizationalUnitsForParent", `{"ParentId":"r-root"}`, `"Name":"U"`},
+		{"9", "ListAccountsForParent", `{"ParentId":"` + unit + `"}`, `"Id":"111111111111"`},
+		{"9", "DeleteOrganization", `{}`, `UnknownOperationException`},
+		{"9", "ListRoots", `x`, `SerializationException`},
+	} {
+		if got := ask(c.account, c.action, c.in); !strings.Contains(got, c.want) {
+			t.Errorf("%s %s by %s: %s, want …%s…", c.action, c.in, c.account, got, c.want)
+		}
 	}
 }

@@ -61,7 +61,7 @@ const maxBody = 512 << 10
 // call is one request on its way through the server.
 type call struct {
 	id      string
-	service string // sts or iam
+	service string // sts, iam or organizations
 	action  string
 	form    url.Values
 	now     time.Time
@@ -100,6 +100,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{id: requestID(), service: "sts", now: s.opts.Now().Add(s.opts.Skew), sourceIP: peer(r), userAgent: r.UserAgent()}
 	defer func() { s.recovered(w, c, recover()) }()
 	body, apiErr := readBody(w, r)
+	if name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), orgTarget); ok && apiErr == nil {
+		c.service, c.action = "organizations", clip(name)
+		s.serveOrganizations(w, r, body, c)
+		return
+	}
 	if apiErr == nil {
 		c.form, apiErr = readForm(r, body)
 	}

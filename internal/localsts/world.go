@@ -125,6 +125,7 @@ func (w *World) SetOrganization(o *Organization) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	o.identify()
 	w.org, w.places = o, map[string]place{}
 	for id := range w.accounts {
 		if p, ok := o.find(id); ok {
