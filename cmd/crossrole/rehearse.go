@@ -39,6 +39,7 @@ type rehearseOptions struct {
 	organization string
 	parameters   []string
 	jwks         []string
+	fromLive     []string
 	listen       string
 	allowRemote  bool
 	format       string
@@ -76,6 +77,7 @@ func (o *rehearseOptions) register(cmd *cobra.Command) {
 	f.StringVar(&o.organization, "organization", "", "a file with the organization: management account, units, SCPs, RCPs")
 	f.StringArrayVar(&o.parameters, "parameter", nil, "a value for the templates' parameters, K=V; may be repeated")
 	f.StringArrayVar(&o.jwks, "jwks", nil, "a file with an OpenID Connect provider's public keys, [ISSUER=]FILE; may be repeated")
+	f.StringArrayVar(&o.fromLive, "from-live", nil, "rehearse a snapshot of this profile's real account, which is only read; may be repeated")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "where to listen; port 0 is any free one")
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "let --listen be an address that other machines reach: they can use the rehearsal's keys")
 	f.StringVar(&o.format, "format", defaultLines, "the lines for eval: env, fish or powershell")
@@ -102,8 +104,8 @@ func (o *rehearseOptions) checkFlags(args []string, dash int) error {
 		return usagef("--check goes without --can and without a command")
 	case o.check == "" && o.junit != "":
 		return usagef("--junit goes with --check")
-	case o.check == "" && len(o.accounts) == 0:
-		return &usageError{Why: "no account to rehearse", Advice: []string{"give --account FILE (a snapshot or a template)"}}
+	case o.check == "" && len(o.accounts)+len(o.fromLive) == 0:
+		return &usageError{Why: "no account to rehearse", Advice: []string{"give --account FILE (a snapshot or a template), or --from-live PROFILE"}}
 	}
 	return o.checkArgs(args, dash)
 }
@@ -124,9 +126,9 @@ func (o *rehearseOptions) checkArgs(args []string, dash int) error {
 func (o *rehearseOptions) run(ctx context.Context, a *app, args []string) error {
 	switch {
 	case o.check != "":
-		return o.runCheck(a)
+		return o.runCheck(ctx, a)
 	case o.can != "":
-		return o.runCan(a, args[0], args[1])
+		return o.runCan(ctx, a, args[0], args[1])
 	}
 	var command child.Command
 	if len(args) > 0 {
@@ -135,7 +137,7 @@ func (o *rehearseOptions) run(ctx context.Context, a *app, args []string) error 
 			return childError(err)
 		}
 	}
-	r, err := o.open(a)
+	r, err := o.open(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -143,8 +145,8 @@ func (o *rehearseOptions) run(ctx context.Context, a *app, args []string) error 
 }
 
 // open reads the accounts and makes the server.
-func (o *rehearseOptions) open(a *app) (*localsts.Server, error) {
-	w, err := o.world(a)
+func (o *rehearseOptions) open(ctx context.Context, a *app) (*localsts.Server, error) {
+	w, err := o.world(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -217,8 +219,8 @@ func (l *decisionLog) write(c localsts.Call) {
 	_, _ = io.WriteString(l.out, b.String()) // nobody is left to be told
 }
 
-func (o *rehearseOptions) runCan(a *app, act, resource string) error {
-	s, err := o.open(a)
+func (o *rehearseOptions) runCan(ctx context.Context, a *app, act, resource string) error {
+	s, err := o.open(ctx, a)
 	if err != nil {
 		return err
 	}

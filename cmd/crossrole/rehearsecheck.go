@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -115,16 +116,16 @@ func decodeRehearsal(b []byte, r *rehearsal) error {
 	return nil
 }
 
-func (o *rehearseOptions) runCheck(a *app) error {
+func (o *rehearseOptions) runCheck(ctx context.Context, a *app) error {
 	r, err := readRehearsal(a, o.check)
 	if err != nil {
 		return err
 	}
 	o.take(r)
-	if len(o.accounts) == 0 {
+	if len(o.accounts)+len(o.fromLive) == 0 {
 		return &configError{Why: fmt.Sprintf("rehearsal %q names no account", o.check), Advice: []string{"list the files under accounts:, or give --account"}}
 	}
-	s, err := o.open(a)
+	s, err := o.open(ctx, a)
 	if err != nil {
 		return err
 	}

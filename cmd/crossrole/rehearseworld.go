@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,8 +26,18 @@ type worldBuilder struct {
 }
 
 // world reads everything that the flags name.
-func (o *rehearseOptions) world(a *app) (*localsts.World, error) {
+func (o *rehearseOptions) world(ctx context.Context, a *app) (*localsts.World, error) {
 	b := &worldBuilder{accounts: map[string]*localsts.Account{}, declared: map[string]bool{}}
+	for _, profile := range o.fromLive {
+		acct, notes, err := o.liveAccount(ctx, a, profile)
+		if err != nil {
+			return nil, err
+		}
+		b.notes = append(b.notes, notes...)
+		if err := b.add(acct, "--from-live "+profile); err != nil {
+			return nil, err
+		}
+	}
 	values := map[string]string{}
 	for _, p := range o.parameters {
 		k, v, _ := strings.Cut(p, "=")

@@ -34,6 +34,11 @@ type detailXML struct {
 	RoleName                 string        `json:",omitempty"`
 	UserId                   string        `json:",omitempty"` //nolint:revive // IAM's own spelling
 	RoleId                   string        `json:",omitempty"` //nolint:revive // IAM's own spelling
+	GroupId                  string        `json:",omitempty"` //nolint:revive // IAM's own spelling
+	Path                     string        `json:",omitempty"`
+	CreateDate               string        `json:",omitempty"`
+	MaxSessionDuration       int           `json:",omitempty"` // of a role; the details leave it out
+	MFADevices               []mfaJSON     `xml:"-" json:",omitempty"`
 	AssumeRolePolicyDocument string        `json:",omitempty"`
 	UserPolicyList           []inlineXML   `xml:"UserPolicyList>member" json:",omitempty"`
 	RolePolicyList           []inlineXML   `xml:"RolePolicyList>member" json:",omitempty"`
@@ -43,6 +48,9 @@ type detailXML struct {
 	PermissionsBoundary      *boundaryXML  `json:",omitempty"`
 	Tags                     []policy.Tag  `xml:"Tags>member" json:",omitempty"`
 }
+
+// mfaJSON is a user's MFA device. It has no seed: AWS keeps that.
+type mfaJSON struct{ SerialNumber string }
 
 type inlineXML struct{ PolicyName, PolicyDocument string }
 

@@ -348,6 +348,9 @@ func (a *Account) completeARNs() {
 }
 
 func (a *Account) fill(path, arn *string, kind, name string) {
+	if p, ok := splitARN(*arn); ok && *path == "" {
+		*path = p.resource[strings.IndexByte(p.resource+"/", '/') : strings.LastIndexByte(p.resource, '/')+1]
+	}
 	if *path == "" {
 		*path = "/"
 	}

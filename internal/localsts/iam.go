@@ -181,6 +181,7 @@ func addReads(read func(string, func(*Server, *call) ([]node, *apiError))) {
 	read("ListGroups", (*Server).listGroups)
 	read("ListGroupsForUser", on("User", listGroupsForUser))
 	read("ListMFADevices", on("User", listMFADevices))
+	read("ListVirtualMFADevices", (*Server).listVirtualMFADevices)
 	read("ListAccessKeys", on("User", listAccessKeys))
 	read("ListPolicies", (*Server).listPolicies)
 	read("GetPolicy", (*Server).getPolicy)
@@ -190,6 +191,7 @@ func addReads(read func(string, func(*Server, *call) ([]node, *apiError))) {
 	read("ListOpenIDConnectProviders", (*Server).listOIDC)
 	read("GetOpenIDConnectProvider", (*Server).getOIDC)
 	read("ListSAMLProviders", (*Server).listSAML)
+	read("GetSAMLProvider", (*Server).getSAML)
 	read("GetAccountAuthorizationDetails", (*Server).accountDetails)
 }
 

@@ -227,6 +227,44 @@ func (s *Server) listSAML(c *call) ([]node, *apiError) {
 	return []node{list}, nil
 }
 
+func (s *Server) getSAML(c *call) ([]node, *apiError) {
+	p := &params{form: c.form}
+	arn := p.need("SAMLProviderArn", ruleARN)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	if apiErr := s.mayIAM(c, arn, "", nil, nil); apiErr != nil {
+		return nil, apiErr
+	}
+	x := s.world.samlProvider(arn)
+	if p, _ := splitARN(arn); x == nil || p.account != c.caller.account.ID {
+		return nil, noSuchEntity("Manifest not found for arn %s", clip(arn))
+	}
+	return []node{tx("SAMLMetadataDocument", x.Metadata), date("CreateDate", x.Created)}, nil
+}
+
+// listVirtualMFADevices has only devices in use: there are no others here.
+func (s *Server) listVirtualMFADevices(c *call) ([]node, *apiError) {
+	if apiErr := s.mayIAM(c, c.caller.account.iam("mfa/*"), "", nil, nil); apiErr != nil {
+		return nil, apiErr
+	}
+	type device struct {
+		MFADevice
+		user *User
+	}
+	var list []device
+	for _, u := range c.caller.account.Users {
+		for _, d := range u.MFADevices {
+			if c.form.Get("AssignmentStatus") != "Unassigned" {
+				list = append(list, device{d, u})
+			}
+		}
+	}
+	return listing(c, "VirtualMFADevices", list, func(d device) string { return d.Serial }, func(d device) node {
+		return el("member", tx("SerialNumber", d.Serial), el("User", d.user.nodes(false)...), date("EnableDate", d.Enabled))
+	})
+}
+
 // encodeDocument is a policy as IAM's API returns it: percent-encoded by RFC 3986.
 func encodeDocument(d Document) string {
 	return strings.ReplaceAll(url.QueryEscape(string(d)), "+", "%20")

@@ -70,14 +70,14 @@ func (s *Server) dispatchOrganizations(r *http.Request, body []byte, c *call) (a
 		return nil, jsonCode(apiErr)
 	}
 	c.caller, c.log.Caller = who, who.arn()
+	org := s.world.org
+	if !org.member(who.account.ID) { // said to everybody: where there is no organization, nothing is hidden by asking for rights first
+		return nil, orgError("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+	}
 	if apiErr := s.authorize(c, "organizations:"+c.action, "*", "", s.baseContext(c)); apiErr != nil {
 		return nil, orgError("AccessDeniedException", apiErr.Message)
 	}
-	org := s.world.org
-	switch {
-	case !org.member(who.account.ID):
-		return nil, orgError("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
-	case who.account.ID != org.ManagementAccount && c.action != "DescribeOrganization":
+	if who.account.ID != org.ManagementAccount && c.action != "DescribeOrganization" {
 		return nil, orgError("AccessDeniedException", "You don't have permissions to access this resource.")
 	}
 	return run(s.world, c)

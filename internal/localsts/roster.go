@@ -1,6 +1,9 @@
 package localsts
 
 import (
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -41,7 +44,8 @@ func (p Principal) IsRoot() bool { return p.Kind == kindRoot }
 // ProfileTag is the tag of a user or role that gives it another profile name beside its own.
 const ProfileTag = "crossrole:profile"
 
-// EnsureKeys gives an access key to every user and root user that has none in use. Call it before serving.
+// EnsureKeys gives an access key to every user and root user that has none in use, and a seed to every MFA device that
+// came without one (AWS tells neither). Call it before serving.
 func (w *World) EnsureKeys() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,6 +61,9 @@ func (w *World) EnsureKeys() error {
 			}
 		}
 		for _, u := range x.Users {
+			if err := ensureSeeds(u); err != nil {
+				return err
+			}
 			if slices.ContainsFunc(u.AccessKeys, func(k AccessKey) bool { return !k.Inactive }) {
 				continue
 			}
@@ -69,6 +76,28 @@ func (w *World) EnsureKeys() error {
 		}
 	}
 	return nil
+}
+
+func ensureSeeds(u *User) error {
+	for i := range u.MFADevices {
+		if d := &u.MFADevices[i]; d.Seed == "" {
+			seed, err := newSeed()
+			if err != nil {
+				return err
+			}
+			d.Seed = seed
+		}
+	}
+	return nil
+}
+
+// newSeed is a seed as virtual MFA devices have.
+func newSeed() (Secret, error) {
+	b := make([]byte, 20)
+	if _, err := rand.Read(b); err != nil {
+		return "", fmt.Errorf("make the seed of an MFA device: %w", err)
+	}
+	return Secret(base32.StdEncoding.EncodeToString(b)), nil
 }
 
 // principals lists everybody: accounts in order of their ids, users before roles, root last.

@@ -1,8 +1,6 @@
 package localsts
 
 import (
-	"crypto/rand"
-	"encoding/base32"
 	"fmt"
 	"slices"
 	"strings"
@@ -291,8 +289,8 @@ func (t *template) addMFADevice(id string, p *properties) error {
 	if err != nil {
 		return err
 	}
-	seed := make([]byte, 20)
-	if _, err := rand.Read(seed); err != nil {
+	seed, err := newSeed()
+	if err != nil {
 		return err
 	}
 	for _, name := range p.Users {
@@ -300,7 +298,7 @@ func (t *template) addMFADevice(id string, p *properties) error {
 		if u == nil {
 			return fmt.Errorf("no user %q in this template", name)
 		}
-		u.MFADevices = append(u.MFADevices, MFADevice{Serial: serial.Value, Seed: Secret(base32.StdEncoding.EncodeToString(seed))})
+		u.MFADevices = append(u.MFADevices, MFADevice{Serial: serial.Value, Seed: seed})
 	}
 	return nil
 }
