@@ -36,15 +36,29 @@ func TestExplainAccounts(t *testing.T) {
 	}{
 		{"both sides", []string{"--caller", aSan, "--role-arn", roleB, "--account", callers, "--account", roles}, 0, []string{"ALLOWED", "AssumeRoleForRoleB"}},
 		{"the order of the files does not matter", []string{"--caller", aSan, "--role-arn", roleB, "--account", roles, "--account", callers}, 0, nil},
-		{"the path forgotten", []string{"--caller", aSan, "--role-arn", "arn:aws:iam::222222222222:role/RoleB", "--account", roles, "--account", callers}, 4,
-			[]string{"DENIED", "the role's ARN is " + roleB}},
-		{"the caller's account not given", []string{"--caller", aSan, "--role-arn", roleB, "--account", roles, "--context", "aws:PrincipalTag/team=blue"}, 1,
-			[]string{"UNKNOWN", "unknown: the policies of " + aSan}},
-		{"a caller whom the trust policy's condition refuses, whatever his policies say", []string{"--caller", bSan, "--role-arn", roleB, "--account", roles, "--account", callers}, 4,
-			[]string{"DENIED", "unknown: what", "Elsewhere", "trust policy of " + roleB}},
+		{
+			"the path forgotten",
+			[]string{"--caller", aSan, "--role-arn", "arn:aws:iam::222222222222:role/RoleB", "--account", roles, "--account", callers},
+			4,
+			[]string{"DENIED", "the role's ARN is " + roleB},
+		},
+		{
+			"the caller's account not given",
+			[]string{"--caller", aSan, "--role-arn", roleB, "--account", roles, "--context", "aws:PrincipalTag/team=blue"},
+			1,
+			[]string{"UNKNOWN", "unknown: the policies of " + aSan},
+		},
+		{
+			"a caller whom the trust policy's condition refuses, whatever his policies say",
+			[]string{"--caller", bSan, "--role-arn", roleB, "--account", roles, "--account", callers},
+			4,
+			[]string{"DENIED", "unknown: what", "Elsewhere", "trust policy of " + roleB},
+		},
 		{"the role's account not given", []string{"--caller", aSan, "--role-arn", roleB, "--account", callers}, 1, []string{"UNKNOWN", "unknown: the trust policy of " + roleB}},
-		{"what if the trust policy were another", []string{"--caller", aSan, "--role-arn", roleB, "--account", callers, "--account", roles,
-			"--trust-policy", writeIn(t, dir, "t.json", strings.ReplaceAll(trustOne, "%s", bSan))}, 4, []string{"DENIED", "t.json"}},
+		{"what if the trust policy were another", []string{
+			"--caller", aSan, "--role-arn", roleB, "--account", callers, "--account", roles,
+			"--trust-policy", writeIn(t, dir, "t.json", strings.ReplaceAll(trustOne, "%s", bSan)),
+		}, 4, []string{"DENIED", "t.json"}},
 		{"a caller that is no ARN", []string{"--caller", "A-san", "--role-arn", roleB, "--account", callers}, 3, []string{"INVALID"}},
 	}
 	for _, tt := range tests {

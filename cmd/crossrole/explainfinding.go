@@ -94,8 +94,10 @@ func (a *app) snapshots(files []string, caller, role string) (*snapshots, error)
 		}
 	}
 	if s.given && s.caller == nil && s.role == nil {
-		return nil, &configError{Why: fmt.Sprintf("no snapshot holds %q or %q", caller, role),
-			Advice: []string{snapshotHint}}
+		return nil, &configError{
+			Why:    fmt.Sprintf("no snapshot holds %q or %q", caller, role),
+			Advice: []string{snapshotHint},
+		}
 	}
 	return s, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,8 +37,11 @@ func pairCases() []pairCase {
 			{"tags", []string{"--session-tag", "team"}, []string{"--tag", "team=a"}},
 			{"any tags", []string{"--session-tag", "*"}, []string{"--tag", "x=1", "--tag", "y=2"}},
 			{"source identity", []string{"--source-identity", "alice"}, []string{"--source-identity", "alice"}},
-			{"everything", []string{"--external-id", "a/b:c", "--org-id", "o-abc123", "--session-tag", "team", "--source-identity", "*", "--service", "ssm.amazonaws.com"},
-				[]string{"--external-id", "a/b:c", "--org-id", "o-abc123", "--tag", "team=a", "--source-identity", "bob"}},
+			{
+				"everything",
+				[]string{"--external-id", "a/b:c", "--org-id", "o-abc123", "--session-tag", "team", "--source-identity", "*", "--service", "ssm.amazonaws.com"},
+				[]string{"--external-id", "a/b:c", "--org-id", "o-abc123", "--tag", "team=a", "--source-identity", "bob"},
+			},
 		} {
 			cases = append(cases,
 				pairCase{extra.name + ": a user into " + role, append([]string{"--caller", aSan}, extra.flags...), role, aSan, extra.sends},
@@ -203,6 +205,6 @@ func plainValue(t *testing.T, v cty.Value) any {
 		}
 		return m
 	}
-	t.Fatal(fmt.Sprintf("unexpected %#v", v))
+	t.Fatalf("unexpected %#v", v)
 	return nil
 }

@@ -400,10 +400,10 @@ func (o *setupOptions) deliver(a *app, docs []sideDocument) error {
 func joinDocuments(as string, docs []sideDocument) string {
 	var b strings.Builder
 	for i, d := range docs {
-		switch {
-		case as == "cloudformation":
+		switch as {
+		case "cloudformation":
 			b.WriteString("--- # " + d.file + "\n")
-		case as == "terraform":
+		case "terraform":
 			b.WriteString("# " + d.file + "\n")
 		}
 		b.WriteString(d.text)

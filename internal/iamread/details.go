@@ -32,9 +32,9 @@ type detailXML struct {
 	UserName                 string        `json:",omitempty"`
 	GroupName                string        `json:",omitempty"`
 	RoleName                 string        `json:",omitempty"`
-	UserId                   string        `json:",omitempty"` //nolint:revive // IAM's own spelling
-	RoleId                   string        `json:",omitempty"` //nolint:revive // IAM's own spelling
-	GroupId                  string        `json:",omitempty"` //nolint:revive // IAM's own spelling
+	UserId                   string        `json:",omitempty"`
+	RoleId                   string        `json:",omitempty"`
+	GroupId                  string        `json:",omitempty"`
 	Path                     string        `json:",omitempty"`
 	CreateDate               string        `json:",omitempty"`
 	MaxSessionDuration       int           `json:",omitempty"` // of a role; the details leave it out
@@ -57,12 +57,12 @@ type inlineXML struct{ PolicyName, PolicyDocument string }
 type boundaryXML struct{ PermissionsBoundaryArn string }
 
 type managedXML struct {
-	Arn, PolicyName, DefaultVersionId string       //nolint:revive // IAM's own spelling
+	Arn, PolicyName, DefaultVersionId string
 	PolicyVersionList                 []versionXML `xml:"PolicyVersionList>member"`
 }
 
 type versionXML struct {
-	VersionId        string //nolint:revive // IAM's own spelling
+	VersionId        string
 	IsDefaultVersion bool
 	Document         string
 }

@@ -57,8 +57,8 @@ type principal struct {
 // entityXML is what GetUser and GetRole have in common, and what is a role's alone.
 type entityXML struct {
 	Arn                      string
-	UserId                   string //nolint:revive // IAM's own spelling
-	RoleId                   string //nolint:revive // IAM's own spelling
+	UserId                   string
+	RoleId                   string
 	AssumeRolePolicyDocument string
 	MaxSessionDuration       int
 	PermissionsBoundary      struct{ PermissionsBoundaryArn string }
@@ -145,7 +145,7 @@ func (p *principal) managed(ctx context.Context, arn string) *policy.Document {
 
 func (c *Client) managed(ctx context.Context, arn string) (*policy.Document, error) {
 	var r struct {
-		Policy struct{ DefaultVersionId string } //nolint:revive // IAM's own spelling
+		Policy struct{ DefaultVersionId string }
 	}
 	if err := c.iam(ctx, "GetPolicy", url.Values{"PolicyArn": {arn}}, &r); err != nil {
 		return nil, err

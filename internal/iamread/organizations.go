@@ -17,7 +17,7 @@ type Organization struct {
 // Organization describes the credentials' own organization; a member may be allowed that too.
 func (c *Client) Organization(ctx context.Context) (Organization, error) {
 	var r struct {
-		Organization struct{ Id, MasterAccountId string } //nolint:revive // the API's own spelling
+		Organization struct{ Id, MasterAccountId string }
 	}
 	err := c.organizations(ctx, "DescribeOrganization", struct{}{}, &r)
 	switch {
@@ -78,7 +78,7 @@ func (c *Client) parents(ctx context.Context, account string) ([]string, error) 
 	chain := []string{account}
 	for range maxDepth {
 		var r struct {
-			Parents []struct{ Id, Type string } //nolint:revive // the API's own spelling
+			Parents []struct{ Id, Type string }
 		}
 		if err := c.organizations(ctx, "ListParents", map[string]string{"ChildId": chain[0]}, &r); err != nil {
 			return nil, err
@@ -99,7 +99,7 @@ func (c *Client) level(ctx context.Context, target, kind string) (policy.Level, 
 	params := map[string]string{"TargetId": target, "Filter": kind}
 	for range maxPages {
 		var r struct {
-			Policies  []struct{ Id, Name string } //nolint:revive // the API's own spelling
+			Policies  []struct{ Id, Name string }
 			NextToken string
 		}
 		if err := c.organizations(ctx, "ListPoliciesForTarget", params, &r); err != nil {

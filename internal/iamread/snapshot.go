@@ -15,7 +15,7 @@ type snapshot struct {
 
 type oidcJSON struct {
 	Arn          string
-	Url          string   //nolint:revive // IAM's own spelling
+	Url          string
 	ClientIDList []string `xml:"ClientIDList>member"`
 }
 
