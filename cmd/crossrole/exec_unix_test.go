@@ -180,10 +180,7 @@ func TestExecAsksOnTheTerminal(t *testing.T) {
 	}
 	defer func() { _ = term.Close() }()
 	await(t, term, `MFA code of .*: `)
-	code, err := localsts.MFADevice{Seed: localsts.ExampleMFASeed}.Code(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	code := exampleCode(t)
 	_, _ = fmt.Fprintln(term, code)
 	if said := await(t, term, `status=\d+`); !strings.HasSuffix(strings.TrimSpace(said), "status=0") || strings.Contains(said, code) {
 		t.Errorf("terminal shows %q", said)
@@ -294,10 +291,7 @@ func TestExecServeWhereOnlyAPersonRenews(t *testing.T) {
 		t.Run("cache "+cache, func(t *testing.T) {
 			t.Parallel()
 			s := setStage(t, localsts.Options{Lifetime: 2 * time.Second})
-			code, err := localsts.MFADevice{Seed: localsts.ExampleMFASeed}.Code(time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
+			code := exampleCode(t)
 			p := launchWith(t, s, []string{"CROSSROLE_CACHE=" + cache}, "exec", "mfa", "--serve", "--mfa-code", code, "--",
 				"sh", "-c", `echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN"; exec sleep 60`)
 			line, err := p.out.ReadString('\n')

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -220,4 +221,13 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+func exampleCode(t *testing.T) string {
+	t.Helper()
+	code, err := localsts.MFADevice{Serial: localsts.ExampleMFASerial, Seed: localsts.ExampleMFASeed}.Code(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
 }

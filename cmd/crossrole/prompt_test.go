@@ -131,15 +131,6 @@ func (s *screen) waitEcho(want bool) {
 	}
 }
 
-func exampleCode(t *testing.T) string {
-	t.Helper()
-	code, err := localsts.MFADevice{Serial: localsts.ExampleMFASerial, Seed: localsts.ExampleMFASeed}.Code(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return code
-}
-
 // The question is asked on the terminal, inside $(…), with stdin elsewhere.
 func TestPromptInsideEval(t *testing.T) {
 	sts := localsts.StartTest(t, localsts.Options{})
