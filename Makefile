@@ -96,6 +96,8 @@ $(node_modules): internal/interop/node/package-lock.json
 .PHONY: interop
 interop: $(node_modules) ## run real shells, the AWS CLI and SDKs against the built program
 	$(GO) test -tags interop -count=1 -timeout 20m ./internal/interop/
+	PATH="$(CURDIR)/internal/interop/node/node_modules/@nushell/linux-x64/bin:$$PATH" \
+		$(GO) test -tags interop -count=1 -run 'Shell|Nushell|Fish|Children|Function|Prompt|Completion|Eval|Dotenv' ./internal/output ./cmd/crossrole
 
 .PHONY: demo
 demo: build ## assume a role across two accounts that this machine plays

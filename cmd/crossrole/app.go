@@ -57,6 +57,18 @@ func newApp() *app {
 	}
 }
 
+// width is how many columns stdout's terminal has; 0 if it is none.
+func (a *app) width() int {
+	if !a.outIsTerminal() {
+		return 0
+	}
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // say tells a person one line.
 func (a *app) say(text string) { _, _ = io.WriteString(a.err, "crossrole: "+text+"\n") }
 

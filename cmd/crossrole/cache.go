@@ -3,16 +3,15 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/cache"
 	"crossrole/internal/cache/sealed"
+	"crossrole/internal/output/table"
 	"crossrole/internal/remember"
 )
 
@@ -119,16 +118,17 @@ func (l cacheListing) print(a *app) error {
 		_, err := io.WriteString(a.out, "no sessions\n")
 		return err
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PROFILE\tWHO\tUNTIL\tLEFT\tPROTECTION")
+	columns := []table.Column{{Title: "PROFILE"}, {Title: "WHO", Shrink: true}, {Title: "UNTIL"}, {Title: "LEFT"}, {Title: "PROTECTION"}}
+	var rows [][]string
 	for _, s := range l.Sessions {
 		left := "expired"
 		if !s.Expired {
 			left = s.Expires.Sub(a.now()).Round(time.Second).String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", clean(s.Profile), clean(s.Who), s.Expires.UTC().Format(time.RFC3339), left, s.Protection)
+		rows = append(rows, []string{s.Profile, s.Who, s.Expires.UTC().Format(time.RFC3339), left, s.Protection})
 	}
-	return table.Flush()
+	_, err := io.WriteString(a.out, table.Render(columns, rows, a.width()))
+	return err
 }
 
 func newCacheClear(a *app) *cobra.Command {

@@ -41,22 +41,17 @@ func (d *doctor) note(kind, text, fix string) {
 
 func (d *doctor) keyVariables() {
 	const unsetAll = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
-	id, secret, token := d.getenv("AWS_ACCESS_KEY_ID"), d.getenv("AWS_SECRET_ACCESS_KEY"), d.getenv("AWS_SESSION_TOKEN")
 	fix := unsetAll
 	if d.getenv("CROSSROLE_PROFILE") != "" {
 		fix = "eval $(crossrole unset)"
 	}
-	switch {
-	case (id == "") != (secret == ""):
-		d.wrong("variables_half", "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set: the AWS CLI stops, other clients look further", unsetAll)
-	case id == "" && (token != "" || d.getenv("AWS_SECURITY_TOKEN") != ""):
-		d.wrong("variables_half", "a session token is set without keys", unsetAll)
-	case id != "" && strings.HasPrefix(id, "ASIA") && token == "" && d.getenv("AWS_SECURITY_TOKEN") == "":
-		d.wrong("variables_half", "AWS_ACCESS_KEY_ID is that of a session, and AWS_SESSION_TOKEN is not set", unsetAll)
-	case id != "":
+	id, token, old := d.getenv("AWS_ACCESS_KEY_ID"), d.getenv("AWS_SESSION_TOKEN"), d.getenv("AWS_SECURITY_TOKEN")
+	if half := halfOfKeys(id, d.getenv("AWS_SECRET_ACCESS_KEY"), token+old); half != "" {
+		d.wrong("variables_half", half, unsetAll)
+	} else if id != "" {
 		d.keysWin(fix)
 	}
-	if old := d.getenv("AWS_SECURITY_TOKEN"); old != "" && old != token {
+	if old != "" && old != token {
 		d.wrong("variables_old_token", "AWS_SECURITY_TOKEN differs from AWS_SESSION_TOKEN: the AWS CLI and boto3 send the former", "unset AWS_SECURITY_TOKEN")
 	}
 	if at, err := time.Parse(time.RFC3339, d.getenv("AWS_CREDENTIAL_EXPIRATION")); err == nil && id != "" && !at.After(d.now()) {
@@ -64,15 +59,26 @@ func (d *doctor) keyVariables() {
 	}
 }
 
+// halfOfKeys says what is missing of a group of keys, if something is.
+func halfOfKeys(id, secret, token string) string {
+	switch {
+	case (id == "") != (secret == ""):
+		return "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set: the AWS CLI stops, other clients look further"
+	case id == "" && token != "":
+		return "a session token is set without keys"
+	case strings.HasPrefix(id, "ASIA") && token == "":
+		return "AWS_ACCESS_KEY_ID is that of a session, and AWS_SESSION_TOKEN is not set"
+	}
+	return ""
+}
+
 // keysWin says what keys in the environment win over.
 func (d *doctor) keysWin(fix string) {
-	over := "every profile that is not named on a command line"
 	if s := profile.SelectedProfile(d.getenv); s.IsSet() {
-		over = s.Origin.Env + "=" + strconv.Quote(s.Text)
 		d.wrong("variables_keys_and_profile", "AWS_ACCESS_KEY_ID and "+s.Origin.Env+" are both set: the keys win over the profile "+strconv.Quote(s.Text), fix+"; or unset "+s.Origin.Env)
 		return
 	}
-	d.note("variables_keys", "keys are in the environment: they win over "+over, fix)
+	d.note("variables_keys", "keys are in the environment: they win over every profile that is not named on a command line", fix)
 }
 
 func (d *doctor) profileVariables() {
@@ -151,7 +157,7 @@ func (d *doctor) clock() {
 	}
 	ctx, cancel := context.WithTimeout(d.ctx, clockTimeout)
 	defer cancel()
-	ahead, endpoint, err := assume.Clock(ctx, d.where(), d.app.now)
+	ahead, endpoint, err := assume.Clock(ctx, d.where(), d.now)
 	switch {
 	case err != nil:
 		d.note("clock", "the clock could not be compared: "+err.Error(), "check the network and its proxy, or give --offline")

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"crossrole/internal/output/table"
 	"crossrole/internal/profile"
 )
 
@@ -97,7 +97,7 @@ func (o *listOptions) run(a *app, pattern string) error {
 	if o.format == "tree" {
 		_, err = io.WriteString(a.out, listTree(out.Profiles))
 	} else {
-		_, err = io.WriteString(a.out, listText(out.Profiles))
+		_, err = io.WriteString(a.out, listText(out.Profiles, a.width()))
 	}
 	return err
 }
@@ -209,24 +209,26 @@ func sayProblems(a *app, set *profile.Set, pattern string, out listJSON) {
 	}
 }
 
-func listText(profiles []listed) string {
+// listColumns are what a terminal shows of a profile; the last holds chains and
+// errors, which are never cut.
+var listColumns = []table.Column{
+	{Title: "NAME"}, {Title: "ACCOUNT"}, {Title: "ROLE", Shrink: true}, {Title: "REGION"}, {Title: "MFA"}, {Title: "SOURCE"}, {Title: "CHAIN", Loose: true},
+}
+
+// listText is the table for a terminal of that many columns; 0 for none.
+func listText(profiles []listed, width int) string {
 	if len(profiles) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	_, _ = io.WriteString(t, "NAME\tACCOUNT\tROLE\tREGION\tMFA\tSOURCE\tCHAIN\n")
+	var rows [][]string
 	for _, p := range profiles {
 		if p.Error != "" {
-			_, _ = io.WriteString(t, clean(p.Name)+"\t\t\t\t\terror\t"+p.Error+"\n")
+			rows = append(rows, []string{p.Name, "", "", "", "", "error", p.Error})
 			continue
 		}
-		_, _ = io.WriteString(t, strings.Join([]string{
-			clean(p.Name), dash(p.Account), dash(p.Role), dash(p.Region), yes(p.MFA), p.sourceKind(), p.chainText(),
-		}, "\t")+"\n")
+		rows = append(rows, []string{p.Name, dash(p.Account), dash(p.Role), dash(p.Region), yes(p.MFA), p.sourceKind(), p.chainText()})
 	}
-	_ = t.Flush()
-	return trimLines(b.String())
+	return table.Render(listColumns, rows, width)
 }
 
 func dash(text string) string {

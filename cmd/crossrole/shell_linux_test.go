@@ -19,6 +19,18 @@ import (
 // and a local STS behind it. Those that are not installed are passed over;
 // `make interop` demands them.
 
+// haveShell tells whether a shell is installed.
+func haveShell(t *testing.T, name string) bool {
+	t.Helper()
+	_, err := exec.LookPath(name)
+	if err != nil && demandShells {
+		t.Errorf("%s is not installed", name)
+	} else if err != nil {
+		t.Logf("%s is not installed", name)
+	}
+	return err == nil
+}
+
 // shellHome is a home with profiles, one of them with a hostile name.
 func shellHome(t *testing.T) string {
 	t.Helper()
@@ -93,8 +105,7 @@ func TestTheFunctionAssume(t *testing.T) {
 	sts := localsts.StartTest(t, localsts.Options{})
 	before := []string{"AWS_PROFILE=old", "AWS_SECRET_ACCESS_KEY=canaryOfBefore", "AWS_DEFAULT_REGION="}
 	for _, f := range functionScripts {
-		if _, err := exec.LookPath(f.shell[0]); err != nil {
-			t.Logf("%s is not installed", f.shell[0])
+		if !haveShell(t, f.shell[0]) {
 			continue
 		}
 		t.Run(strings.Join(f.shell, " "), func(t *testing.T) {
@@ -182,8 +193,7 @@ func checkSession(t *testing.T, step string, environ, want []string) {
 func TestPlainEvalAndUnset(t *testing.T) {
 	sts := localsts.StartTest(t, localsts.Options{})
 	for _, shell := range [][]string{{"sh"}, {"bash"}, {"dash"}, {"zsh", "-f"}, {"ksh"}} {
-		if _, err := exec.LookPath(shell[0]); err != nil {
-			t.Logf("%s is not installed", shell[0])
+		if !haveShell(t, shell[0]) {
 			continue
 		}
 		stdout, _ := runShell(t, sts.URL, `see() { echo "= $1"; env; }
@@ -212,8 +222,7 @@ nu-complete crossrole assume "assume " | each {|c| print $"($c.value) ($c.descri
 
 func TestCompletionOfTheFunction(t *testing.T) {
 	for _, c := range completions {
-		if _, err := exec.LookPath(c.shell[0]); err != nil {
-			t.Logf("%s is not installed", c.shell[0])
+		if !haveShell(t, c.shell[0]) {
 			continue
 		}
 		script := strings.ReplaceAll(c.script, "@init@", nushellInit(t))
@@ -241,8 +250,7 @@ show; set -gx CROSSROLE_PROFILE prod; set -gx AWS_CREDENTIAL_EXPIRATION $LATER; 
 func TestThePrompt(t *testing.T) {
 	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format("2006-01-02T15:04:05Z") }
 	for _, p := range prompts {
-		if _, err := exec.LookPath(p.shell[0]); err != nil {
-			t.Logf("%s is not installed", p.shell[0])
+		if !haveShell(t, p.shell[0]) {
 			continue
 		}
 		// PATH is empty while the prompt is made: a program would be an error.

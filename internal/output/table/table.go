@@ -17,6 +17,9 @@ type Column struct {
 	// Shrink lets the cells be cut, with an ellipsis, on a narrow terminal. The
 	// cells of other columns always stay whole.
 	Shrink bool
+	// Loose is for a last column of long texts, such as errors: its cells are
+	// never cut and don't count; a terminal wraps them.
+	Loose bool
 }
 
 const (
@@ -42,12 +45,17 @@ func Render(columns []Column, rows [][]string, width int) string {
 		grid = append(grid, cells(row, len(columns)))
 	}
 	widths := widthsOf(grid, len(columns))
+	for i, c := range columns {
+		if c.Loose {
+			widths[i] = displaywidth.String(titles[i])
+		}
+	}
 	if width > 0 && !fit(columns, widths, width) {
 		return stacked(grid)
 	}
 	var b strings.Builder
 	for _, row := range grid {
-		writeRow(&b, row, widths)
+		writeRow(&b, columns, row, widths)
 	}
 	return b.String()
 }
@@ -92,13 +100,15 @@ func fit(columns []Column, widths []int, width int) bool {
 	return true
 }
 
-func writeRow(b *strings.Builder, row []string, widths []int) {
+func writeRow(b *strings.Builder, columns []Column, row []string, widths []int) {
 	var line strings.Builder
 	for i, cell := range row {
-		cell = cut(cell, widths[i])
+		if !columns[i].Loose {
+			cell = cut(cell, widths[i])
+		}
 		line.WriteString(cell)
 		if i < len(row)-1 {
-			line.WriteString(strings.Repeat(" ", widths[i]-displaywidth.String(cell)) + gap)
+			line.WriteString(strings.Repeat(" ", max(0, widths[i]-displaywidth.String(cell))) + gap)
 		}
 	}
 	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")

@@ -32,6 +32,14 @@ func TestRender(t *testing.T) {
 	}
 }
 
+func TestLooseColumn(t *testing.T) {
+	loose := []Column{{Title: "NAME"}, {Title: "WHY", Loose: true}}
+	want := "NAME  WHY\nprod  a long text that is longer than the terminal\n"
+	if got := Render(loose, [][]string{{"prod", "a long text that is longer than the terminal"}}, 20); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestRenderWithoutRows(t *testing.T) {
 	if got := Render(columns, nil, 0); got != "NAME  ACCOUNT  ROLE\n" {
 		t.Errorf("got %q", got)
