@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,11 @@ type eachOptions struct {
 	wanted  map[string]string
 	regions []string
 	part    shard
+
+	partition string // of the accounts that come as IDs
+	runners   runners
+	asking    sync.Mutex
+	bar       *progress
 }
 
 func newEachCmd(a *app) *cobra.Command {
@@ -98,7 +104,7 @@ func (o *eachOptions) registerEach(cmd *cobra.Command) {
 	flags.Lookup("region").Usage = "AWS region, or a list such as eu-west-1,us-east-1: every account in each of them"
 	flags.IntVar(&o.parallel, "parallel", 0, "how many accounts at once (default 16 a core, 64 at the most)")
 	flags.IntVar(&o.retries, "retries", 0, "how often an account that failed is tried again (never after a denial)")
-	flags.BoolVar(&o.failFast, "fail-fast", false, "begin no more accounts after the first failure")
+	flags.BoolVar(&o.failFast, "fail-fast", false, "stop the others after the first failure")
 	flags.StringVar(&o.output, "output", "grouped", "the commands' output: grouped, prefix, stream, or dir=DIR")
 	flags.StringVar(&o.format, "format", "text", "text, or jsonl for a record per account in the order of the accounts")
 	flags.StringVar(&o.resume, "resume", "", "journal file: what it says is done is not done again, and what is done is added")
@@ -213,24 +219,36 @@ func (o *eachOptions) run(ctx context.Context, a *app, patterns, command []strin
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, o.excluded)
 	switch {
 	case o.planMatrix:
 		return writeMatrix(a.out, list, o.perShard, o.format == "gitlab")
 	case o.dryRun:
+		if o.resume != "" {
+			book, _, err := readJournal(o.resume)
+			if err != nil {
+				return err
+			}
+			list = o.remaining(a, book, list)
+		}
 		return o.describe(a, list)
 	}
-	book, total := (*journal)(nil), len(list)
+	book := (*journal)(nil)
 	if o.resume != "" {
 		if book, err = openJournal(o.resume); err != nil {
 			return err
 		}
-		list = book.remaining(list)
-		if skipped := total - len(list); skipped > 0 {
-			a.say(fmt.Sprintf("%d of %d are done in %s", skipped, total, clean(o.resume)))
-		}
+		list = o.remaining(a, book, list)
 	}
-	return errors.Join(o.perform(ctx, a, list, command, book), book.close())
+	return o.perform(ctx, a, list, command, book)
+}
+
+// remaining leaves out what a journal says is done, and tells so.
+func (o *eachOptions) remaining(a *app, book *journal, list []target) []target {
+	left := book.remaining(list)
+	if skipped := len(list) - len(left); skipped > 0 {
+		a.say(fmt.Sprintf("%d of %d are done in %s", skipped, len(list), clean(o.resume)))
+	}
+	return left
 }
 
 // excluded leaves out accounts by ID or by profile name.
@@ -243,64 +261,92 @@ func (o *eachOptions) excluded(t target) bool {
 // perform works through the targets and tells how it went.
 func (o *eachOptions) perform(ctx context.Context, a *app, list []target, command []string, book *journal) error {
 	start := a.now()
-	bar := a.newProgress(len(list))
-	sink, err := o.newSink(a, bar, len(command) > 0)
-	if err != nil {
-		return err
+	parent := ctx
+	ctx, kill, release := heed(ctx)
+	defer release()
+	if o.output != "stream" { // the children's own text would run into the line
+		o.bar = a.newProgress(len(list))
+	} else {
+		o.bar = &progress{now: a.now}
 	}
-	c := &crew{a: a, o: o, command: command, deps: o.manyDeps(a), sink: sink, runners: map[string]*assume.Runner{}}
-	sum := newSummary(len(list))
-	var broken error
+	sink, err := o.newSink(a, list, len(command) > 0)
+	if err != nil {
+		o.bar.pause()
+		return errors.Join(err, book.close())
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	c.work(ctx, list, func(r *outcome) {
-		if o.writeProfiles && r.code == exitDone {
-			r.err = o.writeProfile(ctx, a, r)
-			r.code = exitCode(r.err)
-		}
-		bar.add(r)
-		sum.add(r)
-		if book != nil && !errors.Is(r.err, errStopped) && !errors.Is(r.err, errInterrupted) {
-			broken = errors.Join(broken, book.add(r))
-		}
-		if err := sink.done(r); err != nil {
-			broken = errors.Join(broken, fmt.Errorf("writing the output: %w", err))
-		}
-		if o.format != "jsonl" {
-			r.close()
-		}
-		if broken != nil {
-			stop(errStopped)
-		}
-	})
-	broken = errors.Join(broken, sink.close())
-	bar.close()
-	sum.write(a.err, a.now().Sub(start))
-	return o.verdict(ctx, sum, broken)
-}
-
-// verdict gives the run's exit code: the summary has said the rest.
-func (o *eachOptions) verdict(ctx context.Context, sum *summary, broken error) error {
-	switch {
+	t := &tally{o: o, a: a, sink: sink, book: book, sum: newSummary(len(list)), stop: func() { stop(errUnheard) }}
+	c := &crew{a: a, o: o, command: command, sink: sink, kill: kill}
+	c.work(ctx, list, func(r *outcome) { t.add(ctx, r) })
+	broken := errors.Join(t.broken, sink.close(), book.close())
+	o.bar.pause()
+	t.sum.write(a.err, a.now().Sub(start))
+	switch interrupted := parent.Err() != nil || errors.Is(context.Cause(ctx), errInterrupted); {
+	case interrupted && (t.sum.done < t.sum.total || t.sum.failed > 0):
+		return &exitError{Code: exitInterrupted}
 	case broken != nil:
 		return broken
-	case ctx.Err() != nil && sum.done < sum.total, sum.failed > 0 && errors.Is(context.Cause(ctx), context.Canceled):
-		return &exitError{Code: exitInterrupted}
-	case sum.failed > 0 || sum.done < sum.total:
-		return &exitError{Code: sum.code()}
+	case t.sum.failed > 0 || t.sum.done < t.sum.total:
+		return &exitError{Code: t.sum.code()}
 	}
 	return nil
 }
 
-// code is 1 for some failures. Where nobody could be asked for the one code
-// that all need, it is that.
-func (s *summary) code() int {
-	for _, list := range s.by {
-		if list[0].code == exitPerson && isPerson(list[0].err) {
-			return exitPerson
+// tally takes the outcomes, one after the other, to where they belong.
+type tally struct {
+	o      *eachOptions
+	a      *app
+	sink   sink
+	book   *journal
+	sum    *summary
+	stop   func()
+	broken error
+}
+
+func (t *tally) add(ctx context.Context, r *outcome) {
+	if t.o.writeProfiles && r.code == exitDone {
+		r.err = t.o.writeProfile(ctx, t.a, r)
+		r.code = exitCode(r.err)
+	}
+	r.session = assume.Session{}
+	t.o.bar.add(r)
+	t.sum.add(r)
+	if _, stopped := errors.AsType[*stopError](r.err); !stopped && !errors.Is(r.err, errInterrupted) {
+		t.note(t.book.add(r))
+	}
+	if t.broken == nil {
+		if err := t.sink.done(r); err != nil {
+			t.note(fmt.Errorf("writing the output: %w", err))
 		}
 	}
-	return exitFailed
+	if t.o.format != "jsonl" || t.broken != nil {
+		r.close()
+	}
+}
+
+// note keeps the first of what stands in the way of all further outcomes.
+func (t *tally) note(err error) {
+	if err != nil && t.broken == nil {
+		t.broken = err
+		t.stop()
+	}
+}
+
+// code is 1 for some failures. Where nothing succeeded because nobody could be
+// asked for the code that all need, it is that.
+func (s *summary) code() int {
+	if s.failed < s.total {
+		return exitFailed
+	}
+	for _, list := range s.by {
+		for _, r := range list {
+			if !isPerson(r.err) {
+				return exitFailed
+			}
+		}
+	}
+	return exitPerson
 }
 
 func isPerson(err error) bool {
@@ -308,21 +354,40 @@ func isPerson(err error) bool {
 	return errors.As(err, &person)
 }
 
-// manyDeps is what all the plans of a run share.
+// manyDeps is what all the plans of a run share. Questions come one at a time,
+// and have the screen for themselves.
 func (o *eachOptions) manyDeps(a *app) assume.Deps {
 	d := o.deps(a)
 	d.Parallel, d.Gate, d.Shared = o.parallel, &assume.Gate{}, &assume.Shared{Now: a.now}
+	d.Notice = func(text string) { _, _ = io.WriteString(o.bar.above(a.err, true), "crossrole: "+text+"\n") }
+	if o.keeper != nil {
+		o.keeper.Notice = func(text string) { d.Notice("warning: " + text) }
+	}
+	ask := d.AskCode
+	if ask == nil {
+		return d
+	}
+	d.AskCode = func(ctx context.Context, q assume.CodeQuestion) (string, error) {
+		o.asking.Lock()
+		defer o.asking.Unlock()
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		o.bar.pause()
+		defer o.bar.resume()
+		return ask(ctx, q)
+	}
 	return d
 }
 
-func (o *eachOptions) newSink(a *app, bar *progress, hasCommand bool) (sink, error) {
+func (o *eachOptions) newSink(a *app, list []target, hasCommand bool) (sink, error) {
+	out, errs := o.bar.above(a.out, a.outIsTerminal()), o.bar.above(a.err, true)
 	if o.format == "jsonl" {
-		return &inOrder{out: a.out, waiting: map[int]*outcome{}}, nil
+		return &inOrder{out: out, waiting: map[int]*outcome{}}, nil
 	}
 	if !hasCommand {
 		return noOutput{}, nil
 	}
-	out, errs := bar.above(a.out, a.outIsTerminal()), bar.above(a.err, true)
 	switch o.output {
 	case "prefix":
 		return &prefixed{out: out, err: errs}, nil
@@ -331,11 +396,7 @@ func (o *eachOptions) newSink(a *app, bar *progress, hasCommand bool) (sink, err
 	case "grouped":
 		return &grouped{out: out, err: errs}, nil
 	}
-	dir := strings.TrimPrefix(o.output, "dir=")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the output folder: %w", err)
-	}
-	return inFolder{dir: dir}, nil
+	return newInFolder(strings.TrimPrefix(o.output, "dir="), list)
 }
 
 // describe is --dry-run: how many calls, how many questions, how long.
@@ -358,6 +419,9 @@ func (o *eachOptions) describe(a *app, list []target) error {
 			calls[key] = true
 		}
 		for _, ask := range asks(r.plan) {
+			if r.plan.MFASession == nil { // each such call needs a code of its own
+				ask += key
+			}
 			questions[ask] = true
 		}
 	}

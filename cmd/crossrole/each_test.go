@@ -122,7 +122,7 @@ func TestEachOfAThousandIsReportedAsItself(t *testing.T) {
 	const n = 1000
 	accounts, home := fleet(t, n)
 	sts := localsts.StartTest(t, localsts.Options{Hook: faults()}, accounts...)
-	cmd := crossrole(t.Context(), t, home, sts.URL, "each", "a*", "--format", "jsonl", "--timeout", "4s", "--no-cache")
+	cmd := crossrole(t.Context(), t, home, sts.URL, "each", "a*", "--format", "jsonl", "--timeout", "8s", "--no-cache")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -141,7 +141,7 @@ func TestEachOfAThousandIsReportedAsItself(t *testing.T) {
 		case strings.HasSuffix(suffix, "005"):
 			want, says = exitFailed, "assuming"
 		case suffix == "0099":
-			want, says = exitFailed, "no answer within 4s"
+			want, says = exitFailed, "no answer within 8s"
 		}
 		if r.Profile != fmt.Sprintf("a%05d", i) || r.ExitCode != want || !strings.Contains(r.Error, says) {
 			t.Errorf("record %d: %+v, want exit %d with %q", i, r, want, says)

@@ -6,87 +6,122 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
 
+	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 )
 
 // journal is the file of --resume: a record per target that is done, each
 // written at once, so that a killed run loses at most the one it was writing.
 // Successes of before are kept and not repeated; failures are, and their old
-// records go.
+// records go. The records are those of --format jsonl, whose output can be a
+// journal.
 type journal struct {
-	file *os.File
-	done map[string]bool
+	path   string
+	lock   *flock.Flock
+	file   *os.File
+	size   int64
+	broken error
+	done   map[doneKey]bool
+	known  map[string]bool // profiles of which there is a record
 }
 
-// openJournal reads the successes of before and readies the file for more.
+// doneKey names a target between two runs. The account is left out: a profile's
+// may have become known only when it was done.
+type doneKey struct{ profile, region string }
+
+// openJournal reads the successes of before and readies the file for more. Two
+// runs can't write to one journal.
 func openJournal(path string) (*journal, error) {
-	j := &journal{done: map[string]bool{}}
-	kept, err := j.read(path)
+	j, kept, err := readJournal(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := maybe.WriteFile(path, kept, 0o600); err != nil {
-		return nil, fmt.Errorf("writing the journal %s: %w", strconv.Quote(path), err)
+	j.lock = flock.New(path + ".lock")
+	mine, err := j.lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("locking the journal: %w", err)
+	case !mine:
+		return nil, &configError{Why: "--resume " + strconv.Quote(path) + ": another run is writing this journal",
+			Advice: []string{"wait for it, or give each run (and each shard) a journal of its own"}}
 	}
-	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-		return nil, fmt.Errorf("opening the journal: %w", err)
+	if err := j.ready(kept); err != nil {
+		return nil, errors.Join(err, j.unlock())
 	}
 	return j, nil
 }
 
-// read gives the lines of the targets that succeeded. A last line without an
-// end is what a killed run left; any other that is no record is an error, for
+func (j *journal) ready(kept []byte) (err error) {
+	if err = maybe.WriteFile(j.path, kept, 0o600); err != nil {
+		return fmt.Errorf("writing the journal: %w", err)
+	}
+	if j.file, err = os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return fmt.Errorf("opening the journal: %w", err)
+	}
+	j.size = int64(len(kept))
+	return nil
+}
+
+// readJournal gives the lines of the targets that succeeded. A last line without
+// an end is what a killed run left; any other that is no record is an error, for
 // the file may be something else.
-func (j *journal) read(path string) ([]byte, error) {
-	raw, err := os.ReadFile(path)
+func readJournal(path string) (*journal, []byte, error) {
+	j := &journal{path: path, done: map[doneKey]bool{}, known: map[string]bool{}}
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return j, nil, nil
 	}
 	if err != nil {
-		return nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
 	}
+	defer file.Close()
 	var kept bytes.Buffer
-	in := bufio.NewReader(bytes.NewReader(raw))
+	in := bufio.NewReader(file)
 	for n := 1; ; n++ {
 		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return j, kept.Bytes(), nil
+		}
 		if err != nil {
-			return kept.Bytes(), nil
+			return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
 		}
 		var rec record
 		if json.Unmarshal(line, &rec) != nil || rec.Profile == "" {
-			return nil, &configError{Why: fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(path), n),
+			return nil, nil, &configError{Why: fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(path), n),
 				Advice: []string{"name the journal of the run to go on with, or a file that does not exist yet"}}
 		}
-		key := target{profile: rec.Profile, account: rec.Account, region: rec.Region}.resumeKey()
+		key := doneKey{rec.Profile, rec.Region}
 		if rec.ExitCode == exitDone && !j.done[key] {
-			j.done[key] = true
+			j.done[key], j.known[rec.Profile] = true, true
 			kept.Write(line)
 		}
 	}
 }
 
-// resumeKey names a target between two runs: the account of a profile may have
-// become known only when it was done.
-func (t target) resumeKey() string { return t.profile + "\x00" + t.region }
-
-// add records an outcome.
+// add records an outcome. What could not be written whole is taken back, and
+// nothing more is written.
 func (j *journal) add(r *outcome) error {
+	if j == nil || j.broken != nil {
+		return nil
+	}
 	rec, err := newRecord(r)
 	if err != nil {
 		return err
 	}
-	rec.Region = r.target.region
-	line, err := json.Marshal(rec)
+	line, err := rec.line()
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
+	if _, err := j.file.Write(line); err != nil {
+		j.broken = fmt.Errorf("writing the journal: %w", err)
+		return errors.Join(j.broken, j.file.Truncate(j.size))
 	}
+	j.size += int64(len(line))
 	return nil
 }
 
@@ -94,16 +129,43 @@ func (j *journal) close() error {
 	if j == nil {
 		return nil
 	}
-	return errors.Join(j.file.Sync(), j.file.Close())
+	err := errors.Join(j.file.Sync(), j.file.Close())
+	if err != nil {
+		err = fmt.Errorf("closing the journal: %w", err)
+	}
+	return errors.Join(err, j.unlock())
+}
+
+// unlock removes the lock's file while nobody else can have it.
+func (j *journal) unlock() error {
+	_ = os.Remove(j.lock.Path()) // on some systems not while it is open: it stays
+	return j.lock.Unlock()
 }
 
 // remaining leaves out what is done.
 func (j *journal) remaining(list []target) []target {
 	kept := make([]target, 0, len(list))
 	for _, t := range list {
-		if !j.done[t.resumeKey()] {
+		if !j.has(t) {
 			kept = append(kept, t)
 		}
 	}
 	return kept
+}
+
+// has tells whether a target is done: in the region of --region, or in the one
+// that the profile has now.
+func (j *journal) has(t target) bool {
+	if !j.known[t.profile] {
+		return false
+	}
+	region := t.region
+	if region == "" {
+		r, err := t.make()
+		if err != nil {
+			return false
+		}
+		region = r.region()
+	}
+	return j.done[doneKey{t.profile, region}]
 }

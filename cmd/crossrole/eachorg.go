@@ -12,14 +12,12 @@ import (
 // fromOrganization reads the organization's accounts with the source's own
 // credentials, and makes a target of each that is active.
 func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile.Set) ([]target, error) {
-	if o.planMatrix || o.dryRun {
-		a.say("reading the organization's accounts")
-	}
+	o.findPartition(set)
 	runner, session, err := o.source(ctx, a, set)
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := runner.Accounts(ctx, session, o.partition(), o.ou)
+	accounts, err := runner.Accounts(ctx, session, o.partition, o.ou)
 	if err != nil {
 		return nil, err
 	}
@@ -40,22 +38,35 @@ func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile
 	return list, nil
 }
 
-// source is the session that everything starts from.
+// sourceChain is what leads to the roles of --accounts and --org: their chain
+// without the last hop.
+func (o *eachOptions) sourceChain(set *profile.Set) (profile.Chain, error) {
+	chain, err := set.ResolveRole("arn:aws:iam::000000000000:role/any", o.sourceProfile)
+	if err != nil {
+		return profile.Chain{}, err
+	}
+	chain.Name, chain.Hops = "the source", chain.Hops[:len(chain.Hops)-1]
+	return chain, nil
+}
+
+// source is the session that everything starts from. It is shared with the
+// accounts: one MFA code serves the list and the roles.
 func (o *eachOptions) source(ctx context.Context, a *app, set *profile.Set) (*assume.Runner, assume.Session, error) {
-	name := firstOf(o.sourceProfile, profile.SelectedProfile(a.getenv).Text)
-	chain, err := set.Resolve(name)
+	chain, err := o.sourceChain(set)
 	if err != nil {
 		return nil, assume.Session{}, err
 	}
-	over := assume.Overrides{Who: o.who, MFACode: o.over.MFACode, Endpoint: o.over.Endpoint, SharedMFA: func(string) bool { return true }}
-	if len(chain.Hops) == 0 {
-		over.MFACode = ""
+	over := assume.Overrides{Who: o.who, Endpoint: o.over.Endpoint, SessionName: o.over.SessionName, SharedMFA: sharedByAll}
+	if len(chain.Hops) == 0 { // nothing that these could apply to
+		over.SessionName = ""
+	} else {
+		over.MFACode, over.MFASerial = o.over.MFACode, o.over.MFASerial
 	}
 	plan, err := assume.NewPlan(chain, over)
 	if err != nil {
 		return nil, assume.Session{}, err
 	}
-	runner, err := assume.NewRunner(plan.Where, o.deps(a))
+	runner, err := o.runner(a, plan.Where)
 	if err != nil {
 		return nil, assume.Session{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -68,7 +69,7 @@ type engine struct {
 	advice       string // when the index is there and the total is not
 }
 
-// engines are asked in this order; the first whose index is set decides.
+// engines are asked for their index; two at once would be a guess.
 // Sources: AWS Batch user guide "Array jobs"; Kubernetes docs "Indexed Job";
 // Slurm docs "Job Array Support"; GitLab, CircleCI and Buildkite docs on
 // parallel jobs. Kubernetes and GitHub tell a job nothing of the total, so the
@@ -87,11 +88,13 @@ var engines = []engine{
 }
 
 func (a *app) shardOfEngine() (shard, error) {
-	for _, e := range engines {
+	set := slices.DeleteFunc(slices.Clone(engines), func(e engine) bool { return a.getenv(e.index) == "" })
+	if len(set) > 1 {
+		return shard{}, &configError{Why: "--shard auto: $" + set[0].index + " (" + set[0].name + ") and $" + set[1].index + " (" + set[1].name + ") are both set",
+			Advice: []string{"unset what does not count, or give --shard K/N yourself"}}
+	}
+	for _, e := range set {
 		index := a.getenv(e.index)
-		if index == "" {
-			continue
-		}
 		total := a.getenv(e.total)
 		s, err := e.shard(a, index, total)
 		if err != nil {
@@ -134,17 +137,25 @@ func (e engine) shard(a *app, index, total string) (shard, error) {
 	return newShard(strconv.Itoa((at-first)/step), total, 0)
 }
 
-// githubMatrixMost is how many jobs a GitHub matrix may have.
-const githubMatrixMost = 256
+// How many jobs a matrix may have. Sources: GitHub's "Usage limits" of Actions,
+// GitLab's CI/CD YAML reference on parallel:matrix.
+const (
+	githubMatrixMost = 256
+	gitlabMatrixMost = 200
+)
 
 // writeMatrix prints the parts for a CI system to make jobs of: GitHub's
 // matrix as JSON, or GitLab's child pipeline as YAML.
 func writeMatrix(w io.Writer, targets []target, perShard int, gitlab bool) error {
 	accounts := map[string]bool{}
 	for _, t := range targets {
-		accounts[t.account] = true
+		accounts[t.shardKey()] = true
 	}
-	n := min(max((len(accounts)+perShard-1)/perShard, 1), githubMatrixMost)
+	most := githubMatrixMost
+	if gitlab {
+		most = gitlabMatrixMost
+	}
+	n := min(max((len(accounts)+perShard-1)/perShard, 1), most)
 	sizes := make([]int, n)
 	for account := range accounts {
 		for k := range sizes {

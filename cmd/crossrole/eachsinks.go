@@ -1,18 +1,20 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // sink is where the children's output goes. done is called from one goroutine,
-// in the order in which targets end.
+// in the order in which targets end; its error ends the run.
 type sink interface {
 	open(r *outcome) (*streams, error)
 	done(r *outcome) error
@@ -21,9 +23,32 @@ type sink interface {
 
 // streams are one child's.
 type streams struct {
-	in, out, errs *os.File
-	finish        func() error // after the child's end: is all of it there?
-	close         func()
+	out, errs *os.File
+	// finish is called after the child's end, at least once: is all of the output
+	// where it should be?
+	finish func() error
+}
+
+// tapped gives a child pipes whose contents go to two writers; after is done
+// when both have all.
+func tapped(out, errs io.Writer, after ...func() error) (*streams, error) {
+	o, err := newTap(out)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newTap(errs)
+	if err != nil {
+		_ = o.end()
+		return nil, err
+	}
+	finish := sync.OnceValue(func() error {
+		err := errors.Join(o.end(), e.end())
+		for _, f := range after {
+			err = errors.Join(err, f())
+		}
+		return err
+	})
+	return &streams{out: o.in, errs: e.in, finish: finish}, nil
 }
 
 // noOutput is for runs without a command.
@@ -34,24 +59,11 @@ func (noOutput) done(*outcome) error             { return nil }
 func (noOutput) close() error                    { return nil }
 
 // spooled keeps each child's output until its end.
-type spooled struct{ dir string }
+type spooled struct{ store spoolStore }
 
-func (s spooled) open(r *outcome) (*streams, error) {
-	var err error
-	if r.out, err = newSpool(s.dir); err != nil {
-		return nil, err
-	}
-	if r.errs, err = newSpool(s.dir); err != nil {
-		r.out.close()
-		return nil, err
-	}
-	finish := func() error {
-		if err := r.out.settle(); err != nil {
-			return err
-		}
-		return r.errs.settle()
-	}
-	return &streams{out: r.out.file, errs: r.errs.file, finish: finish, close: func() {}}, nil
+func (s *spooled) open(r *outcome) (*streams, error) {
+	r.out, r.errs = &spool{store: &s.store}, &spool{store: &s.store}
+	return tapped(r.out, r.errs, r.out.settle, r.errs.settle)
 }
 
 // grouped shows each target's output in one piece under its heading.
@@ -64,19 +76,47 @@ func (g *grouped) done(r *outcome) error {
 	if r.out == nil {
 		return nil
 	}
-	if _, err := fmt.Fprintf(g.out, "=== %s (%s)\n", r.target.label(), r.target.account); err != nil {
+	if _, err := fmt.Fprintf(g.out, "=== %s (%s)\n", r.target.label(), clean(r.target.account)); err != nil {
 		return err
 	}
-	if _, err := io.Copy(g.out, r.out.reader()); err != nil {
+	if err := copyLines(g.out, r.out.reader()); err != nil {
 		return err
 	}
-	_, err := io.Copy(g.err, r.errs.reader())
+	return copyLines(g.err, r.errs.reader())
+}
+
+func (g *grouped) close() error {
+	g.store.close()
+	return nil
+}
+
+// copyLines copies a text and ends its last line, so that the next heading
+// stands on its own.
+func copyLines(to io.Writer, from io.Reader) error {
+	last := &lastByte{Writer: to, last: '\n'}
+	if _, err := io.Copy(last, from); err != nil {
+		return err
+	}
+	if last.last == '\n' {
+		return nil
+	}
+	_, err := io.WriteString(to, "\n")
 	return err
 }
 
-func (g *grouped) close() error { return nil }
+type lastByte struct {
+	io.Writer
+	last byte
+}
 
-// record is one line of --format jsonl, a documented shape.
+func (l *lastByte) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		l.last = p[len(p)-1]
+	}
+	return l.Writer.Write(p)
+}
+
+// record is one line of --format jsonl and of a journal, a documented shape.
 type record struct {
 	Profile  string  `json:"profile"`
 	Account  string  `json:"account"`
@@ -91,20 +131,32 @@ type record struct {
 
 // newRecord reads the outcome's output; bytes that are no UTF-8 become U+FFFD.
 func newRecord(r *outcome) (record, error) {
-	out, err := io.ReadAll(r.out.reader())
-	if err != nil {
-		return record{}, err
-	}
-	errs, err := io.ReadAll(r.errs.reader())
 	rec := record{Profile: r.target.profile, Account: r.target.account, Region: r.region, ARN: r.arn,
-		ExitCode: r.code, Seconds: float64(int(r.seconds*1000)) / 1000, Stdout: string(out), Stderr: string(errs)}
-	if r.region == "" {
-		rec.Region = r.target.region
-	}
+		ExitCode: r.code, Seconds: float64(int(r.seconds*1000)) / 1000}
 	if r.err != nil {
 		rec.Error = r.err.Error()
 	}
+	var err error
+	if rec.Stdout, err = r.out.read(); err == nil {
+		rec.Stderr, err = r.errs.read()
+	}
 	return rec, err
+}
+
+func (s *spool) read() (string, error) {
+	var b strings.Builder
+	b.Grow(s.size())
+	_, err := io.Copy(&b, s.reader())
+	return b.String(), err
+}
+
+// line is the record as a line of JSON.
+func (rec record) line() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(rec)
+	return b.Bytes(), err
 }
 
 // inOrder writes a record per target, in the order of the targets: one that is
@@ -137,13 +189,17 @@ func (s *inOrder) write(r *outcome) error {
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(s.out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(rec)
+	line, err := rec.line()
+	if err != nil {
+		return err
+	}
+	_, err = s.out.Write(line)
+	return err
 }
 
 // close writes what waited for a target that was never begun.
 func (s *inOrder) close() error {
+	defer s.store.close()
 	for _, r := range sortedPairs(s.waiting) {
 		if err := s.write(r); err != nil {
 			return err
@@ -154,131 +210,169 @@ func (s *inOrder) close() error {
 
 // prefixed writes each line at once, behind its target's name.
 type prefixed struct {
-	mu       sync.Mutex
 	out, err io.Writer
+
+	mu     sync.Mutex
+	broken error
 }
 
-// maxLine bounds what is held of a line that does not end.
+// maxLine bounds what is held of a line that does not end: a longer one is
+// shown in pieces.
 const maxLine = 64 << 10
 
 func (p *prefixed) open(r *outcome) (*streams, error) {
-	var readers sync.WaitGroup
-	var failed error
-	begin := func(to io.Writer) (*os.File, error) {
-		from, in, err := os.Pipe()
-		if err != nil {
-			return nil, err
-		}
-		readers.Go(func() {
-			defer from.Close()
-			if err := p.copy(to, from, "["+r.target.label()+"] "); err != nil {
-				p.mu.Lock()
-				failed = err
-				p.mu.Unlock()
-			}
-		})
-		return in, nil
-	}
-	out, err := begin(p.out)
-	if err != nil {
-		return nil, err
-	}
-	errs, err := begin(p.err)
-	if err != nil {
-		_ = out.Close()
-		return nil, err
-	}
-	var once sync.Once
-	end := func() {
-		once.Do(func() {
-			_, _ = out.Close(), errs.Close()
-			readers.Wait()
-		})
-	}
-	return &streams{out: out, errs: errs, close: end, finish: func() error { end(); return failed }}, nil
+	prefix := "[" + r.target.label() + "] "
+	out, errs := &liner{sink: p, to: p.out, prefix: prefix}, &liner{sink: p, to: p.err, prefix: prefix}
+	return tapped(out, errs, out.end, errs.end)
 }
 
-func (p *prefixed) copy(to io.Writer, from io.Reader, prefix string) error {
-	in := bufio.NewReaderSize(from, maxLine)
-	var failed error
-	for {
-		line, err := in.ReadSlice('\n')
-		if len(line) > 0 && failed == nil {
-			failed = p.line(to, prefix, line)
-		}
-		if err != nil && err != bufio.ErrBufferFull { //nolint:errorlint // bufio returns it as it is
-			return failed
-		}
-	}
-}
-
-func (p *prefixed) line(to io.Writer, prefix string, line []byte) error {
+func (p *prefixed) done(*outcome) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := prefix + string(line)
-	if !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	_, err := io.WriteString(to, text)
-	return err
+	return p.broken
 }
 
-func (*prefixed) done(*outcome) error { return nil }
-func (*prefixed) close() error        { return nil }
+func (*prefixed) close() error { return nil }
+
+// liner puts a prefix before each line of a text that comes in pieces.
+type liner struct {
+	sink   *prefixed
+	to     io.Writer
+	prefix string
+	rest   []byte
+}
+
+func (l *liner) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	var b bytes.Buffer
+	for {
+		i := bytes.IndexByte(l.rest, '\n')
+		end := i + 1
+		switch {
+		case i < 0 && len(l.rest) < maxLine:
+			return len(p), l.write(b.Bytes())
+		case i < 0:
+			end = wholeRunes(l.rest[:maxLine])
+		}
+		l.add(&b, l.rest[:end])
+		l.rest = append(l.rest[:0], l.rest[end:]...)
+	}
+}
+
+// wholeRunes is how much of a text can be shown without cutting a character.
+func wholeRunes(text []byte) int {
+	for n := len(text) - 1; n > len(text)-utf8.UTFMax; n-- {
+		if utf8.RuneStart(text[n]) {
+			if utf8.FullRune(text[n:]) {
+				break
+			}
+			return n
+		}
+	}
+	return len(text)
+}
+
+func (l *liner) add(b *bytes.Buffer, line []byte) {
+	b.WriteString(l.prefix)
+	b.Write(line)
+	if !bytes.HasSuffix(line, []byte("\n")) {
+		b.WriteByte('\n')
+	}
+}
+
+func (l *liner) write(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	l.sink.mu.Lock()
+	defer l.sink.mu.Unlock()
+	if l.sink.broken == nil {
+		_, l.sink.broken = l.to.Write(text)
+	}
+	return l.sink.broken
+}
+
+func (l *liner) end() error {
+	var b bytes.Buffer
+	if len(l.rest) > 0 {
+		l.add(&b, l.rest)
+		l.rest = nil
+	}
+	return l.write(b.Bytes())
+}
 
 // streamed lets the children write to our own streams as they like.
 type streamed struct{ noOutput }
 
 func (streamed) open(*outcome) (*streams, error) {
-	return &streams{out: os.Stdout, errs: os.Stderr, close: func() {}, finish: func() error { return nil }}, nil
+	return &streams{out: os.Stdout, errs: os.Stderr, finish: func() error { return nil }}, nil
 }
 
 // inFolder gives each target files of its own.
 type inFolder struct {
 	noOutput
-	dir string
+	dir   string
+	names []string // by the target's index
 }
 
-func (s inFolder) open(r *outcome) (*streams, error) {
-	name := filepath.Join(s.dir, fileName(r.target))
-	out, err := os.OpenFile(name+".out", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening the output file: %w", err)
+func newInFolder(dir string, list []target) (*inFolder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the output folder: %w", err)
 	}
-	errs, err := os.OpenFile(name+".err", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	s := &inFolder{dir: dir}
+	used := map[string]bool{}
+	for _, t := range list {
+		name := fileName(t)
+		for used[strings.ToLower(name)] { // some file systems know no case
+			name += "~"
+		}
+		used[strings.ToLower(name)] = true
+		s.names = append(s.names, name)
+	}
+	return s, nil
+}
+
+func (s *inFolder) open(r *outcome) (*streams, error) {
+	name := filepath.Join(s.dir, s.names[r.index])
+	out, err := openOutput(name + ".out")
+	if err != nil {
+		return nil, err
+	}
+	errs, err := openOutput(name + ".err")
 	if err != nil {
 		_ = out.Close()
+		return nil, err
+	}
+	st, err := tapped(out, errs, out.Close, errs.Close)
+	if err != nil {
+		_, _ = out.Close(), errs.Close()
+	}
+	return st, err
+}
+
+func openOutput(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
 		return nil, fmt.Errorf("opening the output file: %w", err)
 	}
-	closed := sync.OnceValue(func() error {
-		err := out.Sync()
-		for _, f := range []*os.File{out, errs} {
-			if cerr := f.Close(); err == nil {
-				err = cerr
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("writing the output file: %w", err)
-		}
-		return nil
-	})
-	return &streams{out: out, errs: errs, finish: closed, close: func() { _ = closed() }}, nil
+	return f, nil
 }
 
 // fileName makes a target's name one part of a path: what could lead elsewhere
-// or hide is escaped, so that no two targets share a file.
+// or hide is written as its bytes, so that no two targets share a file.
 func fileName(t target) string {
 	name := t.profile
 	if t.region != "" {
 		name += "." + t.region
 	}
 	var b strings.Builder
-	for i, r := range name {
+	for i := range len(name) {
+		c := name[i]
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-_@+=,", r), r == '.' && i > 0:
-			b.WriteRune(r)
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_@+=,", c) >= 0, c == '.' && i > 0:
+			b.WriteByte(c)
 		default:
-			fmt.Fprintf(&b, "%%%X", r)
+			fmt.Fprintf(&b, "%%%02X", c)
 		}
 	}
 	return b.String()

@@ -4,77 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"crossrole/internal/assume"
 )
-
-// progress is the one line that a person watches: done, running, failed, time
-// left. Without a terminal there is none.
-type progress struct {
-	container *mpb.Progress
-	bar       *mpb.Bar
-
-	mu     sync.Mutex
-	failed int
-}
-
-// newProgress draws on stderr, if that is a terminal that can.
-func (a *app) newProgress(total int) *progress {
-	if !a.errIsTerminal() || a.getenv("TERM") == "dumb" || total == 0 {
-		return &progress{}
-	}
-	p := &progress{}
-	p.container = mpb.New(mpb.WithOutput(a.err), mpb.WithWidth(24), mpb.WithRefreshRate(150*time.Millisecond))
-	p.bar = p.container.New(int64(total), mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.CountersNoUnit("%d of %d")),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.failures() }), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
-	return p
-}
-
-func (p *progress) failures() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.failed == 0 {
-		return ""
-	}
-	return strconv.Itoa(p.failed) + " failed"
-}
-
-func (p *progress) add(r *outcome) {
-	if r.code != exitDone {
-		p.mu.Lock()
-		p.failed++
-		p.mu.Unlock()
-	}
-	if p.bar != nil {
-		p.bar.Increment()
-	}
-}
-
-// above gives a writer whose text appears over the line, for what a person
-// reads on the same terminal.
-func (p *progress) above(w io.Writer, isTerminal bool) io.Writer {
-	if p.container == nil || !isTerminal {
-		return w
-	}
-	return p.container
-}
-
-func (p *progress) close() {
-	if p.container == nil {
-		return
-	}
-	p.bar.Abort(true)
-	p.container.Wait()
-}
 
 // summary counts what became of the targets, and keeps the failures by cause.
 type summary struct {
@@ -92,11 +28,23 @@ func (s *summary) add(r *outcome) {
 		return
 	}
 	s.failed++
-	cause := causeOf(r)
+	cause := strconv.Itoa(r.code) + " " + s.kindOf(r)
 	if s.by[cause] == nil {
 		s.causes = append(s.causes, cause)
 	}
 	s.by[cause] = append(s.by[cause], &outcome{index: r.index, target: r.target, code: r.code, err: r.err})
+}
+
+var (
+	accountInText = regexp.MustCompile(`\b[0-9]{12}\b`)
+	idInText      = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b`)
+)
+
+// kindOf is a cause without what is each target's own, so that failures of one
+// cause stand together.
+func (s *summary) kindOf(r *outcome) string {
+	kind := strings.ReplaceAll(causeOf(r), strconv.Quote(r.target.profile), "PROFILE")
+	return idInText.ReplaceAllString(accountInText.ReplaceAllString(kind, "ACCOUNT"), "ID")
 }
 
 // causeOf says what went wrong without naming the target, so that failures of
@@ -126,8 +74,10 @@ func yesNo(yes bool) string {
 	return "not sent"
 }
 
-// mostNamed is how many targets of one cause are named.
-const mostNamed = 10
+const (
+	mostNamed  = 25 // targets that are named with a cause; records and journals have all
+	mostCauses = 30
+)
 
 // write tells a person how it went: one line, and a table of what failed.
 func (s *summary) write(w io.Writer, took time.Duration) {
@@ -137,15 +87,18 @@ func (s *summary) write(w io.Writer, took time.Duration) {
 		fmt.Fprintf(&b, ", %d not begun", left)
 	}
 	b.WriteString("\n")
-	for _, cause := range s.causes {
+	for _, cause := range s.causes[:min(len(s.causes), mostCauses)] {
 		s.writeCause(&b, cause)
+	}
+	if more := len(s.causes) - mostCauses; more > 0 {
+		fmt.Fprintf(&b, "%6d more causes\n", more)
 	}
 	_, _ = io.WriteString(w, b.String())
 }
 
 func (s *summary) writeCause(b *strings.Builder, cause string) {
 	list := s.by[cause]
-	fmt.Fprintf(b, "%6d  exit %d  %s\n", len(list), list[0].code, clean(cause))
+	fmt.Fprintf(b, "%6d  exit %d  %s\n", len(list), list[0].code, clean(causeOf(list[0])))
 	var names []string
 	for _, r := range list[:min(len(list), mostNamed)] {
 		names = append(names, r.target.label())
@@ -163,8 +116,8 @@ func (s *summary) writeCause(b *strings.Builder, cause string) {
 // hints are the advice for a cause, and for a refusal the line that explains.
 func (s *summary) hints(first *outcome) []string {
 	var denied *assume.DeniedError
-	if errors.As(first.err, &denied) && denied.Profile != "" {
-		return append(denied.Hints()[:1:1], "crossrole explain "+shellWord(denied.Profile))
+	if errors.As(first.err, &denied) && first.target.explain != "" {
+		return append(denied.Hints()[:1:1], "crossrole explain "+first.target.explain)
 	}
 	return hintsOf(first.err)
 }

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,11 +20,12 @@ type target struct {
 	profile string // the profile's name, or ROLE@ACCOUNT
 	account string // 12 digits; empty when only the source knows
 	region  string // empty: the profile's own
+	explain string // arguments for crossrole explain
 	make    func() (resolved, error)
 }
 
-// key names a target in a journal.
-func (t target) key() string { return t.profile + "\x00" + t.account + "\x00" + t.region }
+// shardKey is what decides about a target's shard.
+func (t target) shardKey() string { return firstOf(t.account, t.profile) }
 
 // label is how a person sees a target.
 func (t target) label() string {
@@ -53,22 +54,23 @@ func (o *eachOptions) targets(ctx context.Context, a *app, patterns []string) ([
 	if err != nil {
 		return nil, err
 	}
-	list = o.inShard(list)
-	return o.timesRegions(list), nil
+	list = slices.DeleteFunc(list, o.excluded)
+	if len(list) == 0 {
+		return nil, &configError{Why: "no account is left to run in", Advice: []string{"look at --match, --exclude and the list of accounts"}}
+	}
+	return o.timesRegions(o.inShard(a, list)), nil
 }
 
-func (o *eachOptions) inShard(list []target) []target {
-	kept := list[:0]
-	for _, t := range list {
-		name := t.account
-		if name == "" {
-			name = t.profile
-		}
-		if o.part.has(name) {
-			kept = append(kept, t)
-		}
+// inShard leaves out what other shards do. It says so: a shard that comes from
+// the environment must not look like everything.
+func (o *eachOptions) inShard(a *app, list []target) []target {
+	if o.part.n == 0 || o.planMatrix {
+		return list
 	}
-	return kept
+	total := len(list)
+	list = slices.DeleteFunc(list, func(t target) bool { return !o.part.has(t.shardKey()) })
+	a.say(fmt.Sprintf("shard %d/%d: %d of %d accounts", o.part.k, o.part.n, len(list), total))
+	return list
 }
 
 func (o *eachOptions) timesRegions(list []target) []target {
@@ -134,7 +136,7 @@ func (o *eachOptions) matches(set *profile.Set, name string) (bool, error) {
 }
 
 func (o *eachOptions) profileTarget(a *app, set *profile.Set, name string) target {
-	t := target{profile: name}
+	t := target{profile: name, explain: shellWord(name)}
 	if p, err := set.Profile(name); err == nil {
 		t.account = accountIn(p.Get("role_arn").Text)
 		if t.account == "" {
@@ -145,6 +147,10 @@ func (o *eachOptions) profileTarget(a *app, set *profile.Set, name string) targe
 	return t
 }
 
+// sharedByAll says of every MFA device that other roles use it too: many roles
+// are what this command is for.
+func sharedByAll(string) bool { return true }
+
 // resolve makes a profile's plan with this run's overrides.
 func (o *eachOptions) resolve(a *app, set *profile.Set, name string) (resolved, error) {
 	chain, err := o.chain(a, set, name)
@@ -153,7 +159,7 @@ func (o *eachOptions) resolve(a *app, set *profile.Set, name string) (resolved, 
 	}
 	over := o.over
 	over.Who, over.ReadFile = o.who, os.ReadFile
-	over.SharedMFA = func(string) bool { return true } // many roles are what this command is for
+	over.SharedMFA = sharedByAll
 	if len(o.regions) > 0 {
 		over.Region = o.regions[0]
 	}
@@ -182,6 +188,7 @@ func firstOf(texts ...string) string {
 
 // fromAccounts reads account IDs and role ARNs, one a line; # begins a comment.
 func (o *eachOptions) fromAccounts(a *app, set *profile.Set) ([]target, error) {
+	o.findPartition(set)
 	in, name := a.in, "standard input"
 	if o.accounts != "-" {
 		f, err := os.Open(o.accounts)
@@ -226,24 +233,24 @@ func (o *eachOptions) roleOf(text string) (assume.ARN, error) {
 	if o.role == "" {
 		return assume.ARN{}, errors.New("--role does not say which role of the account")
 	}
-	return assume.ParseRoleARN("arn:" + o.partition() + ":iam::" + text + ":role/" + strings.TrimPrefix(o.role, "/"))
+	return assume.ParseRoleARN("arn:" + o.partition + ":iam::" + text + ":role/" + strings.TrimPrefix(o.role, "/"))
 }
 
-// partition follows the region that was given, for account IDs carry none.
-func (o *eachOptions) partition() string {
-	region := strings.Join(o.regions, "")
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	default:
-		return "aws"
+// findPartition follows the region that was given, or else the source's:
+// account IDs carry none.
+func (o *eachOptions) findPartition(set *profile.Set) {
+	region := strings.Join(o.regions, " ")
+	if chain, err := o.sourceChain(set); err == nil && region == "" {
+		region = chain.Settings.Region.Text
 	}
+	o.partition = assume.PartitionOf(region)
 }
 
 func (o *eachOptions) roleTarget(a *app, set *profile.Set, role assume.ARN) target {
-	t := target{profile: path.Base(role.Name) + "@" + role.Account, account: role.Account}
+	t := target{profile: role.Name + "@" + role.Account, account: role.Account, explain: shellWord(role.String())}
+	if o.sourceProfile != "" {
+		t.explain += " --source-profile " + shellWord(o.sourceProfile)
+	}
 	t.make = func() (resolved, error) {
 		r, err := o.resolve(a, set, role.String())
 		r.chain.Name = t.profile

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"crossrole/internal/assume"
-	"crossrole/internal/output"
 	child "crossrole/internal/run"
 )
 
@@ -27,14 +24,13 @@ type outcome struct {
 	out     *spool // nil when the output went elsewhere
 	errs    *spool
 	session assume.Session
-	region  string
+	region  string // of the command, once the plan is known
 }
 
-// close lets go of the outcome's files.
+// close lets go of the outcome's output.
 func (o *outcome) close() {
 	o.out.close()
 	o.errs.close()
-	o.session = assume.Session{}
 }
 
 // crew works through the targets, so many at once.
@@ -42,11 +38,8 @@ type crew struct {
 	a       *app
 	o       *eachOptions
 	command []string
-	deps    assume.Deps
 	sink    sink
-
-	mu      sync.Mutex
-	runners map[string]*assume.Runner
+	kill    <-chan struct{}
 }
 
 // work runs every target and gives each outcome to done, from one goroutine
@@ -78,29 +71,32 @@ func (c *crew) work(ctx context.Context, targets []target, done func(*outcome)) 
 	}()
 	for r := range results {
 		if c.mustStop(r) {
-			stop(errStopped)
+			stop(errFailFast)
 		}
 		done(r)
 	}
 }
 
-// errStopped ends a run early, by --fail-fast or because nobody gave a code.
-var errStopped = errors.New("not begun: the run was stopped")
+// stopError is why a run ended before all was done.
+type stopError struct{ why string }
 
-// mustStop tells whether an outcome ends the whole run: with --fail-fast any
-// failure does, and without a person to give the code all would fail alike.
+func (e *stopError) Error() string { return e.why }
+
+var (
+	errFailFast = &stopError{"stopped, because another account failed"}
+	errUnheard  = &stopError{"stopped, because the output can't be written any more"}
+)
+
+// mustStop tells whether an outcome ends the whole run.
 func (c *crew) mustStop(r *outcome) bool {
-	if r.code == exitDone {
-		return false
-	}
-	var person *assume.PersonError
-	return c.o.failFast || errors.As(r.err, &person) || errors.Is(r.err, errInterrupted)
+	return r.code != exitDone && c.o.failFast || errors.Is(r.err, errInterrupted)
 }
 
 // one obtains a target's session and runs its command, again if --retries
 // allows and the failure may pass.
 func (c *crew) one(ctx context.Context, i int, t target) *outcome {
 	start := c.a.now()
+	c.o.bar.begin()
 	var r *outcome
 	for try := 0; ; try++ {
 		r = &outcome{index: i, target: t}
@@ -123,27 +119,44 @@ func worthAnother(r *outcome) bool {
 	if r.err == nil {
 		return true // the command's own failure
 	}
-	return exitCode(r.err) == exitFailed
+	var start *child.StartError
+	return exitCode(r.err) == exitFailed && !errors.As(r.err, &start)
 }
 
 func (c *crew) try(ctx context.Context, r *outcome) (int, error) {
-	err := c.obtain(ctx, r)
+	plan, err := r.target.make()
 	if err != nil {
+		return exitCode(err), err
+	}
+	r.region = firstOf(r.target.region, plan.region())
+	command, err := c.find(r)
+	if err != nil {
+		return startCode(err), err
+	}
+	if err := c.obtain(ctx, r, plan); err != nil {
 		return exitCode(err), err
 	}
 	if len(c.command) == 0 {
 		return exitDone, nil
 	}
-	return c.runCommand(ctx, r)
+	return c.runCommand(ctx, r, command)
+}
+
+// find looks for the command before anything is asked or called for it. The
+// account of a profile may be unknown then: it is filled in later.
+func (c *crew) find(r *outcome) (child.Command, error) {
+	if len(c.command) == 0 {
+		return child.Command{}, nil
+	}
+	word := expand(c.command[:1], r)[0]
+	path, err := child.Find(word, c.a.getenv("PATH"))
+	_, own := c.sink.(streamed)
+	return child.Command{Path: path, Apart: !own, Kill: c.kill}, err
 }
 
 // obtain gets the target's session.
-func (c *crew) obtain(ctx context.Context, r *outcome) error {
-	plan, err := r.target.make()
-	if err != nil {
-		return err
-	}
-	runner, err := c.runner(plan.plan.Where)
+func (c *crew) obtain(ctx context.Context, r *outcome, plan resolved) error {
+	runner, err := c.o.runner(c.a, plan.plan.Where)
 	if err != nil {
 		return err
 	}
@@ -155,7 +168,6 @@ func (c *crew) obtain(ctx context.Context, r *outcome) error {
 		return stopped(ctx, err)
 	}
 	r.arn = r.session.ARN
-	r.region = firstOf(r.target.region, plan.region())
 	if r.target.account == "" {
 		r.target.account = r.session.AccountID
 	}
@@ -167,23 +179,35 @@ func stopped(ctx context.Context, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.Cause(ctx)) {
 		return err
 	}
-	if errors.Is(context.Cause(ctx), errStopped) {
-		return errStopped
+	if stop, ok := errors.AsType[*stopError](context.Cause(ctx)); ok {
+		return stop
 	}
 	return errInterrupted
 }
 
-// runner is the one for where the plan is called: its connections are reused.
-func (c *crew) runner(where assume.Where) (*assume.Runner, error) {
+// runners are one for each place where plans are called.
+type runners struct {
+	deps assume.Deps
+
+	mu sync.Mutex
+	by map[string]*assume.Runner
+}
+
+// runner is the one for where the plan is called.
+func (o *eachOptions) runner(a *app, where assume.Where) (*assume.Runner, error) {
+	c := &o.runners
 	key := strings.Join([]string{where.Region, where.Endpoint, where.CABundle, fmt.Sprint(where.Global, where.FIPS, where.Dualstack)}, "\x00")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r := c.runners[key]; r != nil {
+	if r := c.by[key]; r != nil {
 		return r, nil
+	}
+	if c.by == nil {
+		c.by, c.deps = map[string]*assume.Runner{}, o.manyDeps(a)
 	}
 	r, err := assume.NewRunner(where, c.deps)
 	if err == nil {
-		c.runners[key] = r
+		c.by[key] = r
 	}
 	return r, err
 }
@@ -192,26 +216,27 @@ func (c *crew) runner(where assume.Where) (*assume.Runner, error) {
 const stopGrace = 5 * time.Second
 
 // runCommand runs the command with the session's variables.
-func (c *crew) runCommand(ctx context.Context, r *outcome) (int, error) {
-	args := expand(c.command, r)
-	path, err := child.Find(args[0], c.a.getenv("PATH"))
-	if err != nil {
-		return startCode(err), err
+func (c *crew) runCommand(ctx context.Context, r *outcome, command child.Command) (int, error) {
+	command.Args = expand(c.command, r)
+	if command.Args[0] != command.Path && strings.Contains(command.Args[0], "/") {
+		command.Path = command.Args[0] // now that the account is known
 	}
+	command.Env = child.Environ(c.a.environ(), childVariables(r), runtime.GOOS == "windows")
 	streams, err := c.sink.open(r)
 	if err != nil {
 		return exitFailed, err
 	}
-	defer streams.close()
-	env := child.Environ(c.a.environ(), childVariables(r), runtime.GOOS == "windows")
-	code, err := child.Supervise(ctx, child.Command{Path: path, Args: args, Env: env}, child.Streams{In: streams.in, Out: streams.out, Err: streams.errs}, stopGrace)
-	if err != nil {
+	code, err := child.Supervise(ctx, command, child.Streams{In: nil, Out: streams.out, Err: streams.errs}, stopGrace)
+	unwritten := streams.finish()
+	switch {
+	case err != nil:
 		return startCode(err), err
-	}
-	if ctx.Err() != nil && code != 0 {
+	case ctx.Err() != nil && code != 0:
 		return code, stopped(ctx, context.Canceled)
+	case unwritten != nil:
+		return max(code, exitFailed), fmt.Errorf("writing the command's output: %w", unwritten)
 	}
-	return code, streams.finish()
+	return code, nil
 }
 
 // startCode is 126 or 127, as shells have it.
@@ -235,64 +260,7 @@ func expand(command []string, r *outcome) []string {
 
 // childVariables are the session's, and which target it is.
 func childVariables(r *outcome) map[string]string {
-	vars := map[string]string{"CROSSROLE_ACCOUNT": r.target.account}
-	for _, v := range output.Variables(openSession(r.session, r.target.profile, r.region)) {
-		if !v.Unset {
-			vars[v.Name] = v.Value
-		}
-	}
+	vars := sessionVariables(openSession(r.session, r.target.profile, r.region))
+	vars["CROSSROLE_ACCOUNT"] = r.target.account
 	return vars
-}
-
-// spool holds a child's output: a little in memory, more in a file that has no
-// name any more.
-type spool struct {
-	file *os.File
-	text []byte
-}
-
-// spoolInMemory is what a finished output may keep in memory.
-const spoolInMemory = 8 << 10
-
-func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "crossrole-each-")
-	if err != nil {
-		return nil, fmt.Errorf("keeping a command's output: %w", err)
-	}
-	_ = os.Remove(f.Name()) // where an open file can't be removed, close does it
-	return &spool{file: f}, nil
-}
-
-// settle moves a short output to memory, so that thousands need no files.
-func (s *spool) settle() error {
-	info, err := s.file.Stat()
-	if err != nil || info.Size() > spoolInMemory {
-		return err
-	}
-	s.text = make([]byte, info.Size())
-	if _, err := s.file.ReadAt(s.text, 0); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	s.close()
-	return nil
-}
-
-func (s *spool) reader() io.Reader {
-	switch {
-	case s == nil:
-		return strings.NewReader("")
-	case s.file == nil:
-		return strings.NewReader(string(s.text))
-	default:
-		return io.NewSectionReader(s.file, 0, 1<<62)
-	}
-}
-
-func (s *spool) close() {
-	if s == nil || s.file == nil {
-		return
-	}
-	_ = s.file.Close()
-	_ = os.Remove(s.file.Name())
-	s.file = nil
 }

@@ -128,7 +128,7 @@ func (o *execOptions) run(ctx context.Context, a *app, name string, words []stri
 	if err != nil {
 		return err
 	}
-	command.Env = childEnvironment(a, sessionVariables(r, session))
+	command.Env = childEnvironment(a, sessionVariables(credentials(r, session)))
 	status, err := child.Replace(context.WithoutCancel(ctx), command, childStreams())
 	return childStatus(status, err)
 }

@@ -11,22 +11,17 @@ import (
 
 	"crossrole/internal/assume"
 	"crossrole/internal/credserver"
+	"crossrole/internal/output"
 )
 
 // sessionVariables are what a child's environment gets of a session that does
-// not refresh.
-func sessionVariables(r resolved, s assume.Session) map[string]string {
-	vars := placeVariables(r)
-	vars["AWS_ACCESS_KEY_ID"] = s.AccessKeyID
-	vars["AWS_SECRET_ACCESS_KEY"] = s.SecretAccessKey.Reveal()
-	if s.SessionToken.IsSet() {
-		vars["AWS_SESSION_TOKEN"] = s.SessionToken.Reveal()
-	}
-	if s.AccountID != "" {
-		vars["AWS_ACCOUNT_ID"] = s.AccountID
-	}
-	if !s.Expires.IsZero() {
-		vars["AWS_CREDENTIAL_EXPIRATION"] = s.Expires.UTC().Format(time.RFC3339)
+// not refresh. What contradicts it is taken away with the parent's variables.
+func sessionVariables(c output.Credentials) map[string]string {
+	vars := map[string]string{}
+	for _, v := range output.Variables(c) {
+		if !v.Unset {
+			vars[v.Name] = v.Value
+		}
 	}
 	return vars
 }

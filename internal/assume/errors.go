@@ -117,9 +117,6 @@ func (e *DeniedError) Error() string {
 		text += " (hop " + strconv.Itoa(e.Hop) + " of " + strconv.Itoa(e.Hops) + ", profile " + quoted(e.Profile) + ")"
 	}
 	if e.takesExternalID() {
-		if !e.aboutRole() {
-			return text + ": " + oneLine(e.Message)
-		}
 		text += "; external ID " + sent(e.ExternalIDSent) + ", MFA " + sent(e.MFASent)
 	}
 	if e.Code != "AccessDenied" && e.Code != "" {

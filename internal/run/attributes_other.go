@@ -1,7 +1,7 @@
-//go:build !linux
+//go:build unix && !linux
 
 package run
 
 import "syscall"
 
-func attributes() *syscall.SysProcAttr { return nil }
+func attributes(apart bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: apart} }

@@ -22,6 +22,11 @@ type Command struct {
 	Path string
 	Args []string
 	Env  []string
+	// Apart puts the child into a session of its own, without our terminal, and
+	// everything that it starts is stopped with it. On Windows it means nothing.
+	Apart bool
+	// Kill, once closed, ends the child at once, whatever grace it has.
+	Kill <-chan struct{}
 }
 
 // Streams are the child's; nil is the null device.
@@ -69,11 +74,14 @@ func Supervise(ctx context.Context, c Command, std Streams, grace time.Duration)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		attend(ctx, cmd.Process, sigs, grace, ended)
+		attend(ctx, c, cmd.Process, sigs, grace, ended)
 	}()
 	err = cmd.Wait()
 	close(ended)
 	<-stopped
+	if c.Apart && ctx.Err() != nil {
+		endRest(c, cmd.Process, grace)
+	}
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		return 0, fmt.Errorf("wait for %q: %w", c.Args[0], err)
 	}
@@ -95,7 +103,7 @@ func begin(c Command, std Streams) (*exec.Cmd, error) {
 func start(c Command, std Streams) (*exec.Cmd, error) {
 	// A nil Env would mean our own.
 	env := append([]string{}, c.Env...)
-	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: env, SysProcAttr: attributes()}
+	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: env, SysProcAttr: attributes(c.Apart)}
 	// A nil *os.File in an interface would not be nil.
 	if std.In != nil {
 		cmd.Stdin = std.In
@@ -111,30 +119,33 @@ func start(c Command, std Streams) (*exec.Cmd, error) {
 
 // attend passes signals on until the child has ended, and kills it when it was
 // asked to stop and does not.
-func attend(ctx context.Context, child *os.Process, sigs <-chan os.Signal, grace time.Duration, ended <-chan struct{}) {
+func attend(ctx context.Context, c Command, child *os.Process, sigs <-chan os.Signal, grace time.Duration, ended <-chan struct{}) {
 	var kill <-chan time.Time
 	asked := func() {
 		if grace > 0 && kill == nil {
 			kill = time.After(grace)
 		}
 	}
-	done := ctx.Done()
+	done, force := ctx.Done(), c.Kill
 	for {
 		select {
 		case <-ended:
 			return
 		case <-done:
 			done = nil
-			askToStop(child)
+			askToStop(c, child)
 			asked()
 		case sig := <-sigs:
-			if pass(child, sig) && stops(sig) {
+			if pass(c, child, sig) && stops(sig) {
 				asked()
 			}
 		case <-kill:
 			// An error means that it ended just now.
-			_ = child.Kill()
+			killAll(c, child)
 			kill = nil
+		case <-force:
+			killAll(c, child)
+			force = nil
 		}
 	}
 }

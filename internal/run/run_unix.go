@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -121,16 +122,45 @@ func heeded() []os.Signal {
 // pass sends a signal on, unless it comes from the keys of our terminal: those
 // go to the whole foreground group, and the child is in it. Stopping (Ctrl-Z)
 // needs nothing from us: the terminal stops both, and the shell continues both.
-func pass(child *os.Process, sig os.Signal) bool {
-	if (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground() {
+func pass(c Command, child *os.Process, sig os.Signal) bool {
+	if !c.Apart && (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground() {
 		return false
 	}
-	return child.Signal(sig) == nil
+	return send(c, child, sig.(syscall.Signal)) == nil //nolint:forcetypeassert // heeded lists them
 }
 
 func stops(sig os.Signal) bool { return sig == syscall.SIGTERM }
 
-func askToStop(child *os.Process) { _ = child.Signal(syscall.SIGTERM) }
+func askToStop(c Command, child *os.Process) { _ = send(c, child, syscall.SIGTERM) }
+
+// killAll ends the child. An error means that it ended just now.
+func killAll(c Command, child *os.Process) { _ = send(c, child, syscall.SIGKILL) }
+
+// send signals the child, or all of its group if it has one.
+func send(c Command, child *os.Process, sig syscall.Signal) error {
+	if c.Apart {
+		return syscall.Kill(-child.Pid, sig)
+	}
+	return child.Signal(sig)
+}
+
+// endRest waits for what a stopped child has left of its group, and kills what
+// is still there after grace.
+func endRest(c Command, child *os.Process, grace time.Duration) {
+	end := time.Now().Add(grace)
+	for send(c, child, 0) == nil {
+		select {
+		case <-c.Kill:
+			end = time.Now()
+		default:
+		}
+		if !time.Now().Before(end) {
+			killAll(c, child)
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
 
 // inForeground tells whether our group is the one that the terminal's keys reach.
 func inForeground() bool {

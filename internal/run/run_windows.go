@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -36,13 +38,19 @@ func viaShell(Command, error) (Command, bool) { return Command{}, false }
 func heeded() []os.Signal { return []os.Signal{os.Interrupt} }
 
 // pass has nothing to send: the console gives Ctrl-C and Ctrl-Break to the child too.
-func pass(*os.Process, os.Signal) bool { return false }
+func pass(Command, *os.Process, os.Signal) bool { return false }
 
 func stops(os.Signal) bool { return false }
 
 // askToStop ends the child: there is no way to ask one that shares our console
 // without asking everything else in it.
-func askToStop(child *os.Process) { _ = child.Kill() }
+func askToStop(_ Command, child *os.Process) { _ = child.Kill() }
+
+func killAll(_ Command, child *os.Process) { _ = child.Kill() }
+
+func endRest(Command, *os.Process, time.Duration) {}
+
+func attributes(bool) *syscall.SysProcAttr { return nil }
 
 // tie puts the child in a job that ends with us. What the child starts is left
 // alone: it may outlive both, as it may on other systems.
