@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -197,13 +196,8 @@ func TestTemplateBombs(t *testing.T) {
 		"conditions": `{"Conditions":{` + cond.String() + `"C60":{"Fn::Equals":["a","a"]}},"Resources":{"R":{"Type":"AWS::IAM::User","Condition":"C0"}}}`,
 		"cycle":      `{"Conditions":{"A":{"Condition":"B"},"B":{"Condition":"A"}},"Resources":{"R":{"Type":"AWS::IAM::User","Condition":"A"}}}`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			readStack(t, text, FileOptions{})
-			if d := time.Since(start); d > 2*time.Second {
-				t.Errorf("took %s", d)
-			}
-		})
+		// What doubles at each step would never come to an end.
+		t.Run(name, func(t *testing.T) { readStack(t, text, FileOptions{}) })
 	}
 }
 

