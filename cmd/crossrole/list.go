@@ -37,8 +37,7 @@ func newListCmd(a *app) *cobra.Command {
   crossrole list 'prod-*'
   crossrole list --format tree
   crossrole list --format json | jq -r '.profiles[] | select(.account == "222222222222") | .name'`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: a.completeProfiles,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "tree", "json"}, o.format) {
 				return usagef("unknown --format %s: it is text, tree or json", strconv.Quote(o.format))
@@ -323,17 +322,4 @@ func (p listed) label() string {
 		text += "  MFA"
 	}
 	return text
-}
-
-// completeProfiles offers the names that begin with what was typed.
-func (a *app) completeProfiles(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	set, err := a.profiles()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	names := slices.DeleteFunc(set.Names(), func(name string) bool { return !strings.HasPrefix(name, typed) })
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
