@@ -36,20 +36,20 @@ func fileError(doing, file string, err error) error {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return &fileTrouble{Doing: doing, File: file, Err: err}
+	return &namedFileError{Doing: doing, File: file, Err: err}
 }
 
-// fileTrouble is a file of the command line that can't be used.
-type fileTrouble struct {
+// namedFileError is a file of the command line that can't be used.
+type namedFileError struct {
 	Doing string
 	File  string
 	Err   error
 }
 
-func (e *fileTrouble) Error() string {
+func (e *namedFileError) Error() string {
 	return e.Doing + " " + strconv.Quote(e.File) + ": " + e.Err.Error()
 }
-func (e *fileTrouble) Unwrap() error { return e.Err }
+func (e *namedFileError) Unwrap() error { return e.Err }
 
 // readPolicy reads and parses one policy.
 func (a *app) readPolicy(file string) (*policy.Document, error) {

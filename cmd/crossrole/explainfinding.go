@@ -107,7 +107,7 @@ func (s *snapshots) read(file, caller, role string) error {
 	if err != nil {
 		return fileError("reading", file, err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	found, err := policy.Find(in, file, caller, role)
 	var (
 		invalid *policy.InvalidError

@@ -104,7 +104,7 @@ func (l *live) addReader(a *app, where assume.Where, s assume.Session, who assum
 		return // nobody to ask: what is needed of this account is unknown
 	}
 	l.readers = append(l.readers, reader{account: who.Account, name: name, client: &iamread.Client{
-		HTTP: assume.HTTPClient(where), IAM: iam, Organizations: orgs, Now: a.now,
+		HTTP: assume.HTTPClient(where), IAM: iam, Organizations: orgs, Now: a.now, //nolint:bodyclose // a client, not a response
 		Credentials: iamread.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey.Reveal(), SessionToken: s.SessionToken.Reveal()},
 	}})
 }

@@ -43,8 +43,10 @@ type callJSON struct {
 }
 
 func newPlanJSON(p assume.Plan) planJSON {
-	out := planJSON{Version: 1, Profile: p.Profile, Source: sourceJSON{string(p.Source.Kind), p.Source.Profile},
-		Region: p.Where.Region, Endpoint: p.Where.Endpoint, Calls: []callJSON{}, Asks: asks(p), Warnings: append([]string{}, p.Warnings...)}
+	out := planJSON{
+		Version: 1, Profile: p.Profile, Source: sourceJSON{string(p.Source.Kind), p.Source.Profile},
+		Region: p.Where.Region, Endpoint: p.Where.Endpoint, Calls: []callJSON{}, Asks: asks(p), Warnings: append([]string{}, p.Warnings...),
+	}
 	if p.Exchange != nil {
 		out.Calls = append(out.Calls, newCallJSON("sts:AssumeRoleWithWebIdentity", *p.Exchange))
 	}
@@ -58,9 +60,11 @@ func newPlanJSON(p assume.Plan) planJSON {
 }
 
 func newCallJSON(action string, c assume.Call) callJSON {
-	out := callJSON{Action: action, Profile: c.Profile, RoleARN: c.Role.String(), SessionName: c.SessionName, ExternalID: c.ExternalID,
+	out := callJSON{
+		Action: action, Profile: c.Profile, RoleARN: c.Role.String(), SessionName: c.SessionName, ExternalID: c.ExternalID,
 		MFASerial: c.MFASerial, Duration: int(c.Duration.Seconds()), SourceIdentity: c.SourceIdentity,
-		TransitiveTags: c.TransitiveTags, Policy: json.RawMessage(c.Policy), PolicyARNs: c.PolicyARNs}
+		TransitiveTags: c.TransitiveTags, Policy: json.RawMessage(c.Policy), PolicyARNs: c.PolicyARNs,
+	}
 	if len(c.Tags) > 0 {
 		out.Tags = map[string]string{}
 		for _, t := range c.Tags {

@@ -33,8 +33,10 @@ func (a *app) askCode(ctx context.Context, q assume.CodeQuestion) (string, error
 	doing := "asking for an MFA code of " + strconv.Quote(q.Serial)
 	t, err := a.openTerminal()
 	if err != nil {
-		return "", &assume.PersonError{Doing: doing, Why: "there is no terminal to ask on", Err: err,
-			Advice: []string{"run `crossrole assume " + shellWord(q.Profile) + "` in a terminal, give --mfa-code, or set mfa_process"}}
+		return "", &assume.PersonError{
+			Doing: doing, Why: "there is no terminal to ask on", Err: err,
+			Advice: []string{"run `crossrole assume " + shellWord(q.Profile) + "` in a terminal, give --mfa-code, or set mfa_process"},
+		}
 	}
 	defer t.Close()
 	for range maxCodeTries {

@@ -117,8 +117,10 @@ func (o *assumeOptions) refuseProcess(a *app) error {
 }
 
 func (o *assumeOptions) refusal(where, why string) error {
-	return &configError{Why: "profile " + strconv.Quote(o.writeProfile) + " (" + clean(where) + ") is not written: " + why,
-		Advice: []string{"choose another name, or give --force"}}
+	return &configError{
+		Why:    "profile " + strconv.Quote(o.writeProfile) + " (" + clean(where) + ") is not written: " + why,
+		Advice: []string{"choose another name, or give --force"},
+	}
 }
 
 func (o *assumeOptions) credentialsPath(a *app) (string, error) {

@@ -34,10 +34,15 @@ type Account struct {
 func (r *Runner) Accounts(ctx context.Context, s Session, partition, parent string) ([]Account, error) {
 	o := organizations{r, s, partition}
 	if url, _ := organizationsEndpoint(partition); url == "" && r.endpoint("ORGANIZATIONS") == nil {
-		return nil, &InvalidError{Field: "region", Why: "the endpoint of AWS Organizations in partition " + partition + " is not known",
-			Advice: []string{"set AWS_ENDPOINT_URL_ORGANIZATIONS"}}
+		return nil, &InvalidError{
+			Field: "region", Why: "the endpoint of AWS Organizations in partition " + partition + " is not known",
+			Advice: []string{"set AWS_ENDPOINT_URL_ORGANIZATIONS"},
+		}
 	}
-	list, err := []Account(nil), error(nil)
+	var (
+		list []Account
+		err  error
+	)
 	if parent == "" {
 		list, err = pages[Account](ctx, o, "ListAccounts", nil, "Accounts")
 	} else {
@@ -219,10 +224,10 @@ func organizationsEndpoint(partition string) (url, region string) {
 		return "https://organizations.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"
 	case "aws-us-gov":
 		return "https://organizations.us-gov-west-1.amazonaws.com", "us-gov-west-1"
-	default:
-		return "", homeRegion(partition)
 	case "aws":
 		return "https://organizations.us-east-1.amazonaws.com", "us-east-1"
+	default:
+		return "", homeRegion(partition)
 	}
 }
 

@@ -151,7 +151,7 @@ func (f *Folder) Get(key string) (value []byte, meta Meta, ok bool, err error) {
 	}
 	e, unreadable := sealed.Decode(key, file, f.store.find)
 	if unreadable != nil || !f.store.accepts(e.Protection) {
-		return nil, Meta{}, false, nil
+		return nil, Meta{}, false, nil //nolint:nilerr // an entry that can't be read is a miss
 	}
 	return e.Value, e.Meta, true, nil
 }

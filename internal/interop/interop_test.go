@@ -152,6 +152,7 @@ func (w *world) set(pairs ...string) *world {
 
 // in is the same world for a subtest.
 func (w *world) in(t *testing.T) *world {
+	t.Helper()
 	inner := *w
 	inner.t = t
 	return &inner
