@@ -182,7 +182,7 @@ func (f *explainFlags) checkLive(cmd *cobra.Command) error {
 
 func refuseFlags(cmd *cobra.Command, names []string, why string) error {
 	for _, name := range names {
-		if cmd.Flags().Changed(name) {
+		if given(cmd.Flags().Lookup(name)) {
 			return usagef("--%s has no meaning %s", name, why)
 		}
 	}

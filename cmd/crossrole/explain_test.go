@@ -376,3 +376,10 @@ func TestUnknowable(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainRequestBesideEnvironment: variables that are set for other commands don't get in the way of a whole request.
+func TestExplainRequestBesideEnvironment(t *testing.T) {
+	env := map[string]string{"CROSSROLE_ROLE_ARN": "arn:aws:iam::999999999999:role/X", "CROSSROLE_EXTERNAL_ID": "other", "AWS_PROFILE": "none"}
+	r := runApp(t, requestJSON(switchRole, allowRole, homeRoot), env, "explain", "--request", "-", "--format", "json")
+	checkDecision(t, r, 0, policy.DecisionAllow, false, nil)
+}

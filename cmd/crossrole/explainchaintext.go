@@ -107,6 +107,9 @@ func callerText(c callerJSON) string {
 }
 
 func relationText(h *hopReport) string {
+	if h.Call.Action == policy.ActionAssumeRoleWithWebIdentity {
+		return "of the role alone, " + h.role.Account + ": its identity provider lets the caller in"
+	}
 	switch h.Relation {
 	case sameAccount:
 		return "the same, " + h.role.Account + ": a trust policy that names the caller is enough; one that names the account leaves it to the caller's identity policy"

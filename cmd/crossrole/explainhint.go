@@ -31,8 +31,8 @@ func explainLine(cmd *cobra.Command, err error) string {
 	}
 	for _, name := range sentFlags {
 		f := cmd.Flags().Lookup(name)
-		if f == nil || !f.Changed {
-			continue
+		if !given(f) {
+			continue // what comes from the environment is still there
 		}
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {

@@ -49,7 +49,7 @@ func (f *explainFlags) runProfile(ctx context.Context, a *app, name string) erro
 		return err
 	}
 	var l *live
-	if f.live && !e.broken && len(e.plan.Calls) > 0 {
+	if f.live && !e.broken && (len(e.plan.Calls) > 0 || e.plan.Exchange != nil) {
 		if l, err = f.goLive(ctx, a, e); err != nil {
 			return err
 		}

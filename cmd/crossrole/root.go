@@ -99,9 +99,16 @@ func (a *app) flagsFromEnvironment(cmd *cobra.Command) error {
 		if err := cmd.Flags().Set(f.Name, text); err != nil {
 			failed = &usageError{Why: "$" + name + ": " + err.Error(), Advice: []string{"it sets --" + f.Name + "; unset it or give the flag"}}
 		}
+		_ = cmd.Flags().SetAnnotation(f.Name, fromEnvironment, []string{name}) // fails for a flag that is not there
 	})
 	return failed
 }
+
+// fromEnvironment marks a flag that nobody gave on the command line.
+const fromEnvironment = "environment"
+
+// given tells a flag of the command line from one of the environment.
+func given(f *pflag.Flag) bool { return f != nil && f.Changed && f.Annotations[fromEnvironment] == nil }
 
 // flagVariable names the environment variable of a flag.
 func flagVariable(flag string) string {
