@@ -173,7 +173,7 @@ release-files: release-completions
 .PHONY: release-snapshot
 release-snapshot: $(GORELEASER) ## build the whole release into dist/, offline, pushing nothing
 	PATH="$$PATH:$(CURDIR)/bin/release" $(GORELEASER) release --snapshot --clean --skip=sign
-	@ls dist
+	.ci/release-check dist
 
 .PHONY: release
 release: $(GORELEASER) ## make the release of the tag that is checked out (CI does; needs RELEASE_OWNER and a token)
