@@ -68,14 +68,17 @@ aws_access_key_id = ` + localsts.ExampleKeyID + `
 aws_secret_access_key = ` + localsts.ExampleSecret + `
 `
 
-// newStage starts the servers, until the end of the test or script.
+// newStage starts the servers, until the end of the test or script, with the accounts (the example's if there are none).
 func newStage(t interface {
 	Fatal(...any)
 	Helper()
-}, opts localsts.Options,
+}, opts localsts.Options, accounts ...*localsts.Account,
 ) (*stage, func()) {
 	t.Helper()
-	world, err := localsts.NewWorld(localsts.Example()...)
+	if len(accounts) == 0 {
+		accounts = localsts.Example()
+	}
+	world, err := localsts.NewWorld(accounts...)
 	if err != nil {
 		t.Fatal(err)
 	}

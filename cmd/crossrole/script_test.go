@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"crossrole": func() { os.Exit(run()) },
+		"oathtool":  func() { fmt.Println(docsCode()) }, // an mfa_process of the pages of docs
 	})
 }
 
