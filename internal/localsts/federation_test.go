@@ -205,6 +205,7 @@ func TestSAML(t *testing.T) {
 		"changed":          {strings.Replace(good, ">a-san</saml:NameID>", ">b-san</saml:NameID>", 1), "InvalidIdentityToken"},
 		"wrapped before":   {strings.Replace(good, "</samlp:Status>", "</samlp:Status>"+evil, 1), "InvalidIdentityToken"},
 		"wrapped after":    {strings.Replace(good, "</samlp:Response>", evil+"</samlp:Response>", 1), "InvalidIdentityToken"},
+		"nested":           {strings.NewReplacer("<saml:Assertion ", "<x><saml:Assertion ", "</saml:Assertion>", "</saml:Assertion></x>").Replace(good), "InvalidIdentityToken"},
 		"another issuer":   {samlResponse(t, ks, samlText(samlEntity, "https://evil.example.com")), "InvalidIdentityToken"},
 		"expired":          {samlResponse(t, ks, samlText(`<saml:Conditions NotOnOrAfter="`, `<saml:Conditions x="" NotOnOrAfter="`+past+`" y="`)), "ExpiredTokenException"},
 		"another audience": {samlResponse(t, ks, samlText("urn:amazon:webservices", "urn:other")), "InvalidIdentityToken"},

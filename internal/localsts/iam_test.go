@@ -125,6 +125,16 @@ func TestDeletedPrincipalBecomesItsID(t *testing.T) {
 	wantCode(t, err, "AccessDenied")
 }
 
+func TestSessionsDieWithTheirRole(t *testing.T) {
+	s := seedC(t)
+	iamDo(t, s.URL, seedRoot, "UpdateAssumeRolePolicy", "RoleName", "SwitchRole", "PolicyDocument", string(trustOf("arn:aws:iam::000000000000:user/A-san"))).ok(t)
+	k := issued(mustAssume(t, s.URL, seedASan, sts.AssumeRoleInput{RoleArn: aws.String(seedRole)}).Credentials)
+	iamDo(t, s.URL, seedRoot, "DeleteRole", "RoleName", "SwitchRole").ok(t)
+	iamDo(t, s.URL, seedRoot, "CreateRole", "RoleName", "SwitchRole", "AssumeRolePolicyDocument", string(trustOf("000000000000"))).ok(t)
+	_, err := client(s.URL, k).GetCallerIdentity(t.Context(), nil)
+	wantCode(t, err, "InvalidClientTokenId")
+}
+
 func TestIAMRefusals(t *testing.T) {
 	s := seedC(t)
 	for _, c := range []struct {

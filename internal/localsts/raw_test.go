@@ -3,6 +3,7 @@ package localsts
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -147,6 +148,28 @@ func TestRefusedRequests(t *testing.T) {
 				t.Errorf("got %d %s, want %d %s\n%s", a.status, a.errorCode(), c.status, c.code, a.body)
 			}
 		})
+	}
+}
+
+// TestHostMustBeSigned signs rightly, but leaves the host out: such a request would work at any other server too.
+func TestHostMustBeSigned(t *testing.T) {
+	s := StartTest(t, Options{})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/?Action=GetCallerIdentity&Version=2011-06-15", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	sig := &signature{date: now.Format("20060102"), region: "us-east-1", service: "sts", headers: []string{"x-amz-date"}, when: now.Truncate(time.Second)}
+	r.Header.Set("X-Amz-Date", now.Format(sigTime))
+	key := mac([]byte("AWS4"+aSan.secret), sig.date)
+	for _, part := range []string{"us-east-1", "sts", "aws4_request"} {
+		key = mac(key, part)
+	}
+	scope := sig.date + "/us-east-1/sts/aws4_request"
+	value := hex.EncodeToString(mac(key, sigAlgorithm+"\n"+now.Format(sigTime)+"\n"+scope+"\n"+hexSum([]byte(sig.canonical(r, nil)))))
+	r.Header.Set("Authorization", sigAlgorithm+" Credential="+aSan.id+"/"+scope+", SignedHeaders=x-amz-date, Signature="+value)
+	if a := send(t, r); a.text("Message") != strings.ReplaceAll(msgHostNotSigned, "'", "&#39;") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 

@@ -52,9 +52,9 @@ Resources:
     Type: AWS::IAM::ManagedPolicy
     Properties:
       Roles: [!Ref Worker]
-      PolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: "s3:ListBucket", Resource: !Sub ["${b}", {b: !GetAtt Bucket.Arn}]}]}
+      PolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: "s3:ListBucket", Resource: !Sub ["${b}", {b: !GetAtt Bucket.Arn}], Condition: !If [Prod, {Bool: {"aws:SecureTransport": true}}, !Ref "AWS::NoValue"]}]}
   OnlyProd: {Type: "AWS::IAM::User", Condition: Prod}
-  Someone: {Type: "AWS::IAM::User", Condition: Both, Properties: {UserName: !Select [1, !Ref Names], Groups: [!Ref Team]}}
+  Someone: {Type: "AWS::IAM::User", Condition: Both, Properties: {UserName: !Select [1, !Ref Names], Groups: [!Ref Team, !Ref "AWS::NoValue"]}}
   Team: {Type: "AWS::IAM::Group", Properties: {GroupName: !Select [0, !Split ["-", team-red]]}}
   SomeonesKey: {Type: "AWS::IAM::AccessKey", Properties: {UserName: !Ref Someone}}
   TeamPolicy:
@@ -93,7 +93,8 @@ func TestTemplate(t *testing.T) {
 	for doc, want := range map[Document]string{
 		r.Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"sts:AssumeRole",` +
 			`"Condition":{"StringEquals":{"sts:ExternalId":"ExternalId123"},"Bool":{"aws:SecureTransport":true}}}]}`,
-		r.Inline[0].Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::test-bucket/*"}]}`,
+		r.Inline[0].Document:               `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::test-bucket/*"}]}`,
+		a.Policies[0].Versions[0].Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::test-bucket"}]}`,
 		a.Groups[0].Inline[0].Document: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",` +
 			`"Resource":"arn:aws:iam::222222222222:role/dev/dev-worker"}}`,
 	} {
