@@ -215,7 +215,7 @@ var completions = []struct {
 	{[]string{"bash", "--norc"}, `eval "$(crossrole init bash)"; COMP_LINE='assume pr'; COMP_POINT=9; COMP_TYPE=63; __crossrole_complete; printf '%s\n' "${COMPREPLY[@]}"
 COMP_LINE='assume '; COMP_POINT=7; COMP_TYPE=9; __crossrole_complete; printf '%s\n' "${COMPREPLY[@]}"`},
 	{[]string{"fish", "-N"}, `crossrole init fish | source; complete -C 'assume pr'; complete -C 'assume '`},
-	{[]string{"zsh", "-f"}, `_describe() { print -l -- "${(@P)3}"; }; eval "$(crossrole init zsh)"; words=(assume pr) CURRENT=2; __crossrole_complete; words=(assume "") CURRENT=2; __crossrole_complete`},
+	{[]string{"zsh", "-f"}, `_describe() { print -l -- "${(@P)4}"; }; eval "$(crossrole init zsh)"; words=(assume pr) CURRENT=2; __crossrole_complete; words=(assume "") CURRENT=2; __crossrole_complete`},
 	{[]string{"nu", "-n"}, "source @init@\n" + `nu-complete crossrole assume "assume pr" | each {|c| print $"($c.value) ($c.description)"}
 nu-complete crossrole assume "assume " | each {|c| print $"($c.value) ($c.description)"}; null`},
 }

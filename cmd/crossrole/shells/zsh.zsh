@@ -52,7 +52,7 @@ __crossrole_complete() {
         fi
     done
     [[ "$PREFIX" == -* ]] && found+=('--unset:bring back what was there before')
-    _describe -o profile found
+    _describe -t profiles profile found
 }
 if (( $+functions[compdef] )); then
     compdef __crossrole_complete assume
