@@ -80,6 +80,9 @@ func readJournal(path string) (*journal, []byte, error) {
 		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + " is no regular file"} // a device may have no end
+	}
 	var kept bytes.Buffer
 	in := bufio.NewReader(file)
 	for n := 1; ; n++ {
