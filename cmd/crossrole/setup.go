@@ -124,6 +124,7 @@ func (o *setupOptions) run(ctx context.Context, a *app, name string) error {
 
 // askMissing asks on the terminal for what the flags leave open. Without a terminal it is an error of usage.
 func (o *setupOptions) askMissing(ctx context.Context, a *app, set *profile.Set, name string) error {
+	asksRole := o.roleARN == ""
 	for _, q := range []struct {
 		value    *string
 		flag     string
@@ -141,28 +142,45 @@ func (o *setupOptions) askMissing(ctx context.Context, a *app, set *profile.Set,
 		}
 		*q.value = text
 	}
+	if asksRole && o.externalID == "" && !o.newExternalID {
+		text, err := o.answer(ctx, a, "--external-id", "External ID that the role demands (nothing for none): ")
+		if err != nil {
+			return err
+		}
+		o.externalID = text
+	}
 	if o.mfaSerial != "" {
 		o.requireMFA = true
 	}
 	return o.findCaller(ctx, a, set, name)
 }
 
+// ask asks for what can't be left out.
 func (o *setupOptions) ask(ctx context.Context, a *app, flag, question string) (string, error) {
-	missing := &usageError{Why: "setup needs " + flag, Advice: []string{"give it, or run setup in a terminal: it asks for what is missing"}}
+	text, err := o.answer(ctx, a, flag, question)
+	if err == nil && text == "" {
+		err = setupNeeds(flag)
+	}
+	return text, err
+}
+
+func setupNeeds(flag string) error {
+	return &usageError{Why: "setup needs " + flag, Advice: []string{"give it, or run setup in a terminal: it asks for what is missing"}}
+}
+
+// answer asks one question on the terminal device.
+func (o *setupOptions) answer(ctx context.Context, a *app, flag, question string) (string, error) {
 	if o.noInput {
-		return "", missing
+		return "", setupNeeds(flag)
 	}
 	t, err := a.openTerminal()
 	if err != nil {
-		return "", missing
+		return "", setupNeeds(flag)
 	}
 	defer t.Close()
 	text, err := t.askLine(ctx, question)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", personGone("asking for "+flag, err)
-	case text == "":
-		return "", missing
 	}
 	return text, nil
 }

@@ -14,6 +14,8 @@ func TestSetupAsksInTheTerminal(t *testing.T) {
 	s.typeText("arn:aws:iam::222222222222:role/RoleB\n")
 	s.waitFor("Profile whose credentials assume it: ")
 	s.typeText("A-san\n")
+	s.waitFor("External ID that the role demands")
+	s.typeText("ExternalId123\n")
 	s.waitFor("ARN of who assumes it")
 	s.typeText("arn:aws:iam::111111111111:user/A-san\n")
 	s.waitFor("[y/N] ")
@@ -22,7 +24,7 @@ func TestSetupAsksInTheTerminal(t *testing.T) {
 	}
 	s.typeText("y\n")
 	s.waitFor("end")
-	for _, want := range []string{"code=0", "left to do", "[profile new]", `"Principal"`} {
+	for _, want := range []string{"code=0", "left to do", "[profile new]", `"Principal"`, `"sts:ExternalId": "ExternalId123"`} {
 		if !strings.Contains(s.shown(), want) {
 			t.Errorf("%q was not shown: %s", want, s.shown())
 		}
@@ -37,5 +39,23 @@ func TestSetupTakesNoForAnAnswer(t *testing.T) {
 	s.waitFor("end")
 	if shown := s.shown(); !strings.Contains(shown, "is not written") || strings.Contains(shown, "left to do") || strings.Count(shown, "0\r\n") != 2 {
 		t.Errorf("after a no: %s", shown)
+	}
+}
+
+// The answer has colour where a person looks at it, unless they want none.
+func TestExplainColoursOnATerminal(t *testing.T) {
+	const line = `crossrole explain --caller arn:aws:iam::111111111111:user/A-san --role-arn arn:aws:iam::111111111111:role/R --trust-policy "$HOME/t.json"; echo "code=$?"`
+	const trust = `echo '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"sts:AssumeRole"}]}' >"$HOME/t.json"; `
+	for env, coloured := range map[string]bool{"": true, "NO_COLOR=1": false, "TERM=dumb": false} {
+		s := inTerminal(t, "http://127.0.0.1:1", trust+env+" "+line)
+		s.waitFor("code=4")
+		if shown := s.shown(); strings.Contains(shown, "\x1b[") != coloured || !strings.Contains(shown, "DENIED") {
+			t.Errorf("%q: %q", env, shown)
+		}
+	}
+	s := inTerminal(t, "http://127.0.0.1:1", trust+strings.Replace(line, "; echo", ` | cat; echo`, 1))
+	s.waitFor("code=0")
+	if strings.Contains(s.shown(), "\x1b[") {
+		t.Errorf("into a pipe: %q", s.shown())
 	}
 }
