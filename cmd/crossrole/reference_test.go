@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crossrole/internal/profile"
 	"crossrole/internal/tools/docgen"
 )
 
@@ -34,7 +35,8 @@ var exitCodes = [][2]string{
 func variableOf(flag string) string { return flagVariable(flag) }
 
 // referencePages makes every generated page: its path under docs/ and its text.
-func referencePages() map[string]string {
+func referencePages(t *testing.T) map[string]string {
+	t.Helper()
 	root := newRoot(newApp())
 	sections := []docgen.Section{{Title: "EXIT STATUS", Rows: exitCodes}, {Title: "ENVIRONMENT", Rows: [][2]string{
 		{"CROSSROLE_<FLAG>", "sets a flag: the command line beats it, and it beats the profile"},
@@ -42,6 +44,8 @@ func referencePages() map[string]string {
 	pages := map[string]string{
 		"reference/environment.md": environmentPage(),
 		"reference/exit-codes.md":  exitCodePage(),
+		"reference/config-keys.md": configKeyPage(),
+		"reference/json.md":        shapesPage(t),
 	}
 	for _, cmd := range docgen.Commands(root) {
 		pages["reference/"+docgen.FileName(cmd)+".md"] = docgen.Markdown(cmd, variableOf)
@@ -54,7 +58,7 @@ func referencePages() map[string]string {
 func indexPage(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString("# Reference\n\nWritten by `make docs` from the texts that `--help` prints.\n\n")
-	b.WriteString("- [exit codes](exit-codes.md)\n- [environment variables](environment.md)\n\n| command | for |\n|---|---|\n")
+	b.WriteString("- [exit codes](exit-codes.md)\n- [environment variables](environment.md)\n- [keys of a profile](config-keys.md)\n- [JSON](json.md)\n\n| command | for |\n|---|---|\n")
 	for _, cmd := range docgen.Commands(root) {
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s |\n", cmd.CommandPath(), docgen.FileName(cmd), strings.ReplaceAll(cmd.Short, "|", `\|`))
 	}
@@ -68,6 +72,23 @@ func exitCodePage() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
 	}
 	b.WriteString("\n`crossrole exec` and `crossrole each` give the child's own code, and 126, 127 and 128+signal as shells do.\n")
+	return b.String()
+}
+
+func configKeyPage() string {
+	var b strings.Builder
+	b.WriteString("# Keys of a profile\n\nWhat crossrole and the AWS CLI read in a profile of `~/.aws/config`. Other keys are kept, and `crossrole show` shows them.\n" +
+		"Keys that only crossrole reads are marked: for them, other tools see a profile without that key.\n\n| key | meaning | read by | secret |\n|---|---|---|---|\n")
+	for _, key := range profile.Keys() {
+		by, secret := "AWS", ""
+		if key.Ours {
+			by = "crossrole"
+		}
+		if key.Secret {
+			secret = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key.Name, strings.ReplaceAll(key.Meaning, "<", `\<`), by, secret)
+	}
 	return b.String()
 }
 
@@ -89,7 +110,7 @@ func environmentPage() string {
 // tag because it is a check of the checkout, like the linters that make lint runs it with, and not of the program.
 func TestReferenceIsCurrent(t *testing.T) {
 	docs := filepath.Join("..", "..", "docs")
-	pages := referencePages()
+	pages := referencePages(t)
 	var stale []string
 	for name, want := range pages {
 		file := filepath.Join(docs, filepath.FromSlash(name))

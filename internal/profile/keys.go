@@ -6,28 +6,77 @@ import (
 	"sync"
 )
 
-// knownKeys are the properties that this program or the AWS CLI gives a
-// meaning to. The value tells whether it is a secret.
-var knownKeys = map[string]bool{
-	"aws_access_key_id": false, "aws_secret_access_key": true, "aws_session_token": true,
-	"aws_security_token": true, "aws_account_id": false,
-	"role_arn": false, "source_profile": false, "credential_source": false, "external_id": false,
-	"mfa_serial": false, "duration_seconds": false, "role_session_name": false,
-	"web_identity_token_file": false, "credential_process": false,
-	"sso_session": false, "sso_start_url": false, "sso_region": false, "sso_account_id": false,
-	"sso_role_name": false, "sso_registration_scopes": false, "login_session": false,
-	"region": false, "output": false, "sts_regional_endpoints": false, "endpoint_url": false,
-	"ignore_configured_endpoint_urls": false, "services": false, "ca_bundle": false,
-	"use_fips_endpoint": false, "use_dualstack_endpoint": false, "cli_pager": false,
-	"retry_mode": false, "max_attempts": false, "s3": false, "defaults_mode": false,
-	"source_identity": false, "session_tags": false, "transitive_session_tags": false,
-	"session_policy_file": false, "session_policy_arns": false, "mfa_process": false,
-	"web_identity_provider": false, "web_identity_audience": false,
-	"x_security_token_expires": false, "x_principal_arn": false, "aws_expiration": false,
+// Key is a property that this program or the AWS CLI gives a meaning to.
+type Key struct {
+	Name    string
+	Meaning string
+	Secret  bool // its value is never shown
+	Ours    bool // only crossrole knows it; the AWS CLI and the SDKs pass over it
 }
 
-func known(key string) bool {
-	_, ok := knownKeys[key]
+// Keys lists the known properties in the order in which a reference shows them.
+func Keys() []Key {
+	return []Key{
+		{Name: "role_arn", Meaning: "the role to assume"},
+		{Name: "source_profile", Meaning: "the profile whose credentials assume it"},
+		{Name: "credential_source", Meaning: "or where they come from: Environment, Ec2InstanceMetadata or EcsContainer"},
+		{Name: "external_id", Meaning: "the external ID that the role's trust policy asks for"},
+		{Name: "mfa_serial", Meaning: "serial number or ARN of the MFA device whose code is sent"},
+		{Name: "mfa_process", Meaning: "a command that prints the code, instead of asking for it", Ours: true},
+		{Name: "duration_seconds", Meaning: "how long the session lasts: 900 to 43200, in a chain at most 3600"},
+		{Name: "role_session_name", Meaning: "the role session name (default crossrole-<who>)"},
+		{Name: "source_identity", Meaning: "source identity to set", Ours: true},
+		{Name: "session_tags", Meaning: "session tags, KEY=VALUE, with commas between them", Ours: true},
+		{Name: "transitive_session_tags", Meaning: "keys of the session tags that later hops inherit", Ours: true},
+		{Name: "session_policy_file", Meaning: "file with a session policy that narrows the session", Ours: true},
+		{Name: "session_policy_arns", Meaning: "managed policies that narrow the session", Ours: true},
+		{Name: "web_identity_token_file", Meaning: "file with the token that is exchanged for the role"},
+		{Name: "web_identity_provider", Meaning: "github: the token of the GitHub job, without a file", Ours: true},
+		{Name: "web_identity_audience", Meaning: "the audience of that token (default sts.amazonaws.com)", Ours: true},
+		{Name: "region", Meaning: "the region, of STS and of the session's environment"},
+		{Name: "sts_regional_endpoints", Meaning: "regional (default) or legacy"},
+		{Name: "endpoint_url", Meaning: "URL of every service, instead of AWS's own"},
+		{Name: "services", Meaning: "names the [services] section with an endpoint for each service"},
+		{Name: "ignore_configured_endpoint_urls", Meaning: "true: configured endpoint URLs are not used"},
+		{Name: "use_fips_endpoint", Meaning: "true: FIPS endpoints"},
+		{Name: "use_dualstack_endpoint", Meaning: "true: dual-stack endpoints"},
+		{Name: "ca_bundle", Meaning: "file of the certificates to trust"},
+		{Name: "aws_access_key_id", Meaning: "a long-term or session key: the profile is a source"},
+		{Name: "aws_secret_access_key", Meaning: "its secret", Secret: true},
+		{Name: "aws_session_token", Meaning: "its session token", Secret: true},
+		{Name: "aws_security_token", Meaning: "an old name of the session token", Secret: true},
+		{Name: "aws_account_id", Meaning: "the account of that key"},
+		{Name: "credential_process", Meaning: "a command that prints credentials: the profile is a source"},
+		{Name: "sso_session", Meaning: "names the [sso-session] section of an IAM Identity Center source"},
+		{Name: "sso_start_url", Meaning: "where to log in to IAM Identity Center"},
+		{Name: "sso_region", Meaning: "the region of IAM Identity Center"},
+		{Name: "sso_account_id", Meaning: "the account that IAM Identity Center gives a role of"},
+		{Name: "sso_role_name", Meaning: "that role (permission set)"},
+		{Name: "sso_registration_scopes", Meaning: "scopes of the login"},
+		{Name: "login_session", Meaning: "a session of `aws login`: the profile is a source"},
+		{Name: "x_security_token_expires", Meaning: "when the keys end; --write-profile records it, prompts read it"},
+		{Name: "x_principal_arn", Meaning: "whose keys they are; --write-profile records it"},
+		{Name: "aws_expiration", Meaning: "when the keys end, as other tools write it"},
+		{Name: "output", Meaning: "for the AWS CLI"},
+		{Name: "cli_pager", Meaning: "for the AWS CLI"},
+		{Name: "s3", Meaning: "for the AWS CLI: a block of nested properties"},
+		{Name: "retry_mode", Meaning: "for the AWS CLI and the SDKs"},
+		{Name: "max_attempts", Meaning: "for the AWS CLI and the SDKs"},
+		{Name: "defaults_mode", Meaning: "for the SDKs"},
+	}
+}
+
+// knownKeys finds a known property by its name. Most runs ask for none.
+var knownKeys = sync.OnceValue(func() map[string]Key {
+	known := map[string]Key{}
+	for _, key := range Keys() {
+		known[key.Name] = key
+	}
+	return known
+})
+
+func known(name string) bool {
+	_, ok := knownKeys()[name]
 	return ok
 }
 
@@ -51,8 +100,8 @@ const Masked = "********"
 // knows count as secret if they look like one.
 func IsSecret(key string) bool {
 	key = strings.ToLower(key)
-	if secret, ok := knownKeys[key]; ok {
-		return secret
+	if k, ok := knownKeys()[key]; ok {
+		return k.Secret
 	}
 	return patterns().name.MatchString(key)
 }
@@ -75,7 +124,7 @@ func maskValue(key, value string) string {
 	if value == "" {
 		return value
 	}
-	if knownKeys[key] || !known(key) && len(value) >= shortestSecret && (IsSecret(key) || patterns().value.MatchString(value)) {
+	if knownKeys()[key].Secret || !known(key) && len(value) >= shortestSecret && (IsSecret(key) || patterns().value.MatchString(value)) {
 		return Masked
 	}
 	value = patterns().url.ReplaceAllString(value, "$1:"+Masked+"@")
