@@ -112,7 +112,7 @@ func (o *eachOptions) fromProfiles(a *app, set *profile.Set, patterns []string) 
 			}
 		}
 		if found == 0 {
-			return nil, &configError{Why: "no profile matches " + strconv.Quote(pattern), Advice: []string{"crossrole list shows the profiles there are"}}
+			return nil, &configError{Why: "no profile matches " + strconv.Quote(pattern), Advice: []string{"crossrole list shows the profiles there are; a command must come after --"}}
 		}
 	}
 	return list, nil

@@ -171,6 +171,9 @@ func unknownCommand(root *cobra.Command, args []string) error {
 		return nil
 	}
 	e := &usageError{Why: "unknown command " + strconv.Quote(args[0]), Advice: []string{"crossrole --help lists the commands"}}
+	if root.SuggestionsMinimumDistance <= 0 {
+		root.SuggestionsMinimumDistance = 2 // cobra sets it only for its own message
+	}
 	for _, near := range root.SuggestionsFor(args[0]) {
 		e.Advice = append(e.Advice, "did you mean crossrole "+near+"?")
 	}

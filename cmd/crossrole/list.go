@@ -192,7 +192,7 @@ func sayProblems(a *app, set *profile.Set, pattern string, out listJSON) {
 		if pattern != "" {
 			a.say("no profile fits " + strconv.Quote(pattern))
 		} else {
-			a.say("no profiles in " + clean(files.Config) + " or " + clean(files.Credentials))
+			a.say("no profiles in " + clean(files.Config) + " or " + clean(files.Credentials) + "; crossrole setup NAME writes one")
 		}
 	}
 	const most = 20

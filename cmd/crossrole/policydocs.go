@@ -335,7 +335,7 @@ func (o *policyOptions) complete(a *app, name string) error {
 	}
 	if len(o.callers) == 0 && len(o.services) == 0 {
 		if o.kind != "permission" && o.side != sideCaller {
-			return asUsage(errors.New("whom shall the role let in? give --caller (or --service)"), "crossrole whoami PROFILE tells the caller's ARN")
+			return asUsage(errors.New("whom shall the role let in? give --caller (or --service)"), "crossrole whoami SOURCE_PROFILE tells the caller's ARN")
 		}
 		o.callers = []string{accountOfARN(o.roleARN)} // the callers' own side does not name them
 	}
