@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,9 +36,20 @@ import (
 // and after that: exit=N, when the last command must end with N; file=NAME, for a file that the commands find.
 // A fence without a language is an error, and so is a command in a fence of any other language.
 
-// docsCode is what the MFA device of the pages' reader shows now: that of testdata/docs/accounts.
-func docsCode() string {
-	code, err := localsts.MFADevice{Serial: "arn:aws:iam::111111111111:mfa/me", Seed: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}.Code(time.Now())
+// docsCode is what the MFA device of the pages' reader shows: that of testdata/docs/accounts. A code works once, so each
+// call gives the next one that STS would take, counted in a file of the reader's home. (A person would wait.)
+func docsCode(home string) string {
+	const period = 30 // seconds
+	file := filepath.Join(home, ".otp")
+	next := time.Now().Unix()/period - 1
+	if text, err := os.ReadFile(file); err == nil {
+		last, _ := strconv.ParseInt(string(text), 10, 64)
+		next = max(next, last+1)
+	}
+	code, err := localsts.MFADevice{Seed: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}.Code(time.Unix(next*period, 0))
+	if err == nil {
+		err = os.WriteFile(file, []byte(strconv.FormatInt(next, 10)), 0o600)
+	}
 	if err != nil {
 		panic(err)
 	}
@@ -356,4 +370,68 @@ func TestDocsLinks(t *testing.T) {
 			}
 		}
 	}
+}
+
+var quotedMessage = regexp.MustCompile("(?m)^### `([^`]+)`$")
+
+// Every message that the troubleshooting page explains is one that the program has: its fixed parts are in the sources.
+func TestTroubleshootingQuotesTheProgram(t *testing.T) {
+	texts := literals(t, "*.go", "../../internal/assume/*.go", "../../internal/profile/*.go", "../../internal/cache/*.go")
+	messages := quotedMessage.FindAllStringSubmatch(pages(t)["docs/troubleshooting.md"], -1)
+	if len(messages) < 10 {
+		t.Fatalf("only %d messages", len(messages))
+	}
+	for _, m := range messages {
+		for _, problem := range notSaid(m[1], texts) {
+			t.Error(problem)
+		}
+	}
+	if len(notSaid("the moon is in the way of …", texts)) == 0 {
+		t.Error("a message that nobody prints is found")
+	}
+}
+
+// notSaid names the fixed parts of a message (between its …) that no text holds.
+func notSaid(message string, texts []string) []string {
+	if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, message) }) {
+		return nil // with an … of its own
+	}
+	var problems []string
+	for _, part := range strings.Split(message, "…") {
+		part = strings.TrimSpace(part)
+		if !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, part) }) {
+			problems = append(problems, fmt.Sprintf("%q: no text of the program holds %q", message, part))
+		}
+	}
+	return problems
+}
+
+// literals are the texts in the sources, without the tests'.
+func literals(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	var out []string
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.FromSlash(pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					if text, err := strconv.Unquote(lit.Value); err == nil {
+						out = append(out, text)
+					}
+				}
+				return true
+			})
+		}
+	}
+	return out
 }

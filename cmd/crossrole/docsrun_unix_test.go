@@ -219,7 +219,7 @@ func (d *desk) enter(shell, path string) string {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
-	go answerQuestions(screen)
+	go answerQuestions(screen, d.home)
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func (d *desk) enter(shell, path string) string {
 }
 
 // answerQuestions is the person at the terminal: says yes, and types the device's code.
-func answerQuestions(screen *os.File) {
+func answerQuestions(screen *os.File, home string) {
 	buf := make([]byte, 4096)
 	shown := ""
 	for {
@@ -251,7 +251,7 @@ func answerQuestions(screen *os.File) {
 		case strings.Contains(shown, "profile: "):
 			answer = "prod\r"
 		case strings.Contains(shown, "MFA code") && strings.HasSuffix(shown, ": "):
-			answer = docsCode() + "\n"
+			answer = docsCode(home) + "\n"
 		default:
 			continue
 		}

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"crossrole": func() { os.Exit(run()) },
-		"oathtool":  func() { fmt.Println(docsCode()) }, // an mfa_process of the pages of docs
+		"oathtool":  func() { fmt.Println(docsCode(os.Getenv("HOME"))) }, // an mfa_process of the pages of docs
 	})
 }
 
