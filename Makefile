@@ -105,8 +105,12 @@ demo: build ## assume a role across two accounts that this machine plays
 	@$(GO) run ./internal/tools/demo bin examples/cross-account
 
 .PHONY: bench
-bench: bench-start ## run every benchmark: whole processes first, then the Go benchmarks
+bench: bench-start bench-each ## run every benchmark: whole processes first, then the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-each
+bench-each: ## many accounts against a local STS of 50 ms: time, connections, memory, CPU beside the SDK's bare call
+	$(GO) run ./internal/tools/eachbench
 
 .PHONY: bench-start
 bench-start: ## what a start costs, as whole processes, beside a hello-world and the AWS CLI

@@ -124,16 +124,17 @@ func (r *Runner) Provider(plan Plan) (Provider, error) {
 	p := r.source(plan)
 	if r.deps.Shared == nil {
 		for _, step := range steps {
-			p = r.keep(p, step)
+			p = r.keep(p, step, false)
 		}
 		return p, nil
 	}
 	keys := r.sharedKeys(plan)
 	p = r.deps.Shared.share(p, Step{Key: keys[0], Kind: "source"}, true)
 	for i, step := range steps {
-		p = r.keep(p, step)
+		last := i == len(steps)-1
+		p = r.keep(p, step, last && !step.NeedsPerson)
 		step.Key = keys[i+1]
-		p = r.deps.Shared.share(p, step, i < len(steps)-1)
+		p = r.deps.Shared.share(p, step, !last)
 	}
 	return p, nil
 }
@@ -150,7 +151,9 @@ func (r *Runner) sharedKeys(plan Plan) []Fingerprint {
 	return keys
 }
 
-func (r *Runner) keep(prev Provider, step Step) Provider {
+// keep puts a step behind the store, if there is one. What only one of many
+// plans needs is cheaper to call for than to lock, seal, write and sync.
+func (r *Runner) keep(prev Provider, step Step, onlyOnes bool) Provider {
 	exchange := step.Exchange
 	step.Exchange = func(ctx context.Context, caller Session) (Session, error) {
 		if err := r.ready(); err != nil {
@@ -158,7 +161,10 @@ func (r *Runner) keep(prev Provider, step Step) Provider {
 		}
 		return exchange(ctx, caller)
 	}
-	if r.deps.Keep != nil {
+	if onlyOnes {
+		becomeInner(prev)
+	}
+	if r.deps.Keep != nil && !onlyOnes {
 		return r.deps.Keep(prev, step)
 	}
 	return plainStep(prev, step)

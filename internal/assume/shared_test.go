@@ -218,3 +218,24 @@ func TestThrottlingIsNoTimeout(t *testing.T) {
 		t.Errorf("throttled for a second, with time for two: %v", err)
 	}
 }
+
+// Of many plans the store gets what they have in common, and what cost a code.
+func TestManyKeepWhatIsCommon(t *testing.T) {
+	sts := localsts.StartTest(t, localsts.Options{})
+	var mu sync.Mutex
+	kept := map[string]int{}
+	d := Deps{Keep: func(prev Provider, step Step) Provider {
+		mu.Lock()
+		defer mu.Unlock()
+		kept[step.RoleARN]++
+		return plainStep(prev, step)
+	}}
+	for _, err := range many(t, sts.URL, d, repeat(5, chainTo(roleHop, roleFromHop))...) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(kept) != 1 || kept[roleHop] == 0 {
+		t.Errorf("kept %v", kept)
+	}
+}
