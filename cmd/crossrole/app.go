@@ -70,7 +70,7 @@ func (a *app) width() int {
 }
 
 // say tells a person one line.
-func (a *app) say(text string) { _, _ = io.WriteString(a.err, "crossrole: "+text+"\n") }
+func (a *app) say(text string) { _, _ = io.WriteString(a.err, "crossrole: "+harmless(text)+"\n") }
 
 // log is where --debug goes; it holds no secrets because no type that has one
 // lets it be printed.

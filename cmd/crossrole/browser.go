@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -188,7 +189,11 @@ func (d *oneDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // mayPass keeps other users of this machine out, as far as it can tell whose a
 // connection is: they may have read the path in the process list.
 func mayPass(r *http.Request) bool {
-	uid, known := peerUser(r.RemoteAddr)
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	uid, known := peerUser(r.RemoteAddr, local.String())
 	// Root could read our memory anyway, and relays of a virtual machine run as root.
 	return !known || uid == 0 || uid == os.Getuid()
 }

@@ -3,4 +3,4 @@
 package main
 
 // peerUser is not known here.
-func peerUser(string) (uid int, known bool) { return 0, false }
+func peerUser(string, string) (uid int, known bool) { return 0, false }

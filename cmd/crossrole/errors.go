@@ -146,7 +146,7 @@ func (a *app) fail(cmd *cobra.Command, err error) int {
 	}
 	a.say(err.Error())
 	for _, hint := range hintsOf(err) {
-		_, _ = io.WriteString(a.err, "hint: "+hint+"\n")
+		_, _ = io.WriteString(a.err, "hint: "+harmless(hint)+"\n")
 	}
 	if line := explainLine(cmd, err); line != "" {
 		_, _ = io.WriteString(a.err, "hint: which statement is missing, and on which side: "+line+"\n")

@@ -29,3 +29,14 @@ func sortedPairs[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
 		}
 	}
 }
+
+// harmless is the last guard before a terminal: text that reached a message
+// unquoted can neither drive the terminal nor turn the line's direction.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) {
+			return '\ufffd'
+		}
+		return r
+	}, text)
+}

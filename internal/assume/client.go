@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"sync"
@@ -25,11 +26,11 @@ const maxAttempts = 4
 // lateClient makes its client at the first request: a run that is answered from
 // what is kept reads no CA bundle and makes no transport.
 type lateClient struct {
-	make func() (*awshttp.BuildableClient, error)
+	make func() (*http.Client, error)
 }
 
 func newLateClient(where Where, parallel int) lateClient {
-	return lateClient{sync.OnceValues(func() (*awshttp.BuildableClient, error) { return newHTTPClient(where, parallel) })}
+	return lateClient{sync.OnceValues(func() (*http.Client, error) { return newHTTPClient(where, parallel) })}
 }
 
 // HTTPClient makes a client for requests to AWS's other services: it trusts the same CA bundle and honours the same proxies
@@ -46,19 +47,53 @@ func (c lateClient) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.Do(req)
+	res, err := client.Do(req)
+	if err != nil {
+		return res, err //nolint:wrapcheck // the SDK's retryer reads the type
+	}
+	res.Body = &measured{res.Body, maxAnswer}
+	return res, nil
+}
+
+// maxAnswer is more bytes than AWS's largest answer has, unpacked.
+const maxAnswer = 32 << 20
+
+var errTooLong = errors.New("the answer is larger than any of AWS's")
+
+// measured ends an answer that has no end, or unpacks to more than memory holds.
+type measured struct {
+	io.ReadCloser
+	left int
+}
+
+// Read reads up to the limit.
+func (m *measured) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := m.ReadCloser.Read(p[:min(len(p), m.left)])
+	m.left -= n
+	return n, err //nolint:wrapcheck // io.EOF must stay what it is
+}
+
+// direct follows no redirect: AWS gives none, and the next host would get the tokens in the headers.
+func direct(client *awshttp.BuildableClient) *http.Client {
+	return &http.Client{
+		Transport:     client.GetTransport(),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // newHTTPClient trusts the CA bundle, if one is configured, and honours the
 // proxy variables as the SDK's own client does. parallel is how many calls
 // will be under way at once.
-func newHTTPClient(where Where, parallel int) (*awshttp.BuildableClient, error) {
+func newHTTPClient(where Where, parallel int) (*http.Client, error) {
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = max(parallel, 2)
 		t.MaxConnsPerHost = parallel
 	})
 	if where.CABundle == "" {
-		return client, nil
+		return direct(client), nil
 	}
 	pem, err := os.ReadFile(where.CABundle)
 	if err != nil {
@@ -68,12 +103,12 @@ func newHTTPClient(where Where, parallel int) (*awshttp.BuildableClient, error) 
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, &InvalidError{Field: "ca_bundle", Value: where.CABundle, Why: "it holds no certificate in PEM form"}
 	}
-	return client.WithTransportOptions(func(t *http.Transport) {
+	return direct(client.WithTransportOptions(func(t *http.Transport) {
 		if t.TLSClientConfig == nil {
 			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		}
 		t.TLSClientConfig.RootCAs = pool
-	}), nil
+	})), nil
 }
 
 // describe gives the cause of a file error without repeating the path.

@@ -49,7 +49,8 @@ func (r *Runner) webIdentityStep(plan Plan, key Fingerprint) Step {
 				return Session{}, at.explain(err)
 			}
 			r.noticeSkew(out.ResultMetadata)
-			return sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
+			s, err := sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
+			return r.checked(s, err, out.ResultMetadata, at)
 		},
 	}
 }

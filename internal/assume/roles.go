@@ -2,6 +2,7 @@ package assume
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,7 +44,18 @@ func (r *Runner) assumeRole(ctx context.Context, in *sts.AssumeRoleInput, caller
 	}
 	s, err := sessionOf(out.Credentials, out.AssumedRoleUser, out.SourceIdentity, at)
 	s.skew = r.noticeSkew(out.ResultMetadata)
-	return s, err
+	return r.checked(s, err, out.ResultMetadata, at)
+}
+
+// checked is the last look at an answer before it is used.
+func (r *Runner) checked(s Session, err error, metadata middleware.Metadata, at place) (Session, error) {
+	if err == nil {
+		err = at.stillGood(s, r.deps.Now(), metadata)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return s, nil
 }
 
 // input writes the call as STS's parameters; what is not set is not sent, as
@@ -104,7 +116,26 @@ func sessionOf(c *types.Credentials, user *types.AssumedRoleUser, identity *stri
 		s.ARN = aws.ToString(user.Arn)
 		s.AccountID = accountOf(s.ARN)
 	}
+	if s.ARN != "" && at.call != nil && !isSessionOf(s.ARN, at.call.Role) {
+		return Session{}, at.broken("the answer is a session of another role: " + oneLine(s.ARN))
+	}
 	return s, nil
+}
+
+// isSessionOf tells whether a session's ARN is one of this role. It has the
+// role's account and name; its path is left out.
+func isSessionOf(session string, role ARN) bool {
+	return strings.HasPrefix(session, "arn:"+role.Partition+":sts::"+role.Account+":assumed-role/"+role.Name+"/")
+}
+
+// stillGood refuses a session that has ended before it was handed out, by AWS's
+// own clock.
+func (p place) stillGood(s Session, now time.Time, metadata middleware.Metadata) error {
+	skew, _ := skewOf(metadata)
+	if !s.Expires.IsZero() && !s.Expires.After(now.Add(skew)) {
+		return p.broken("the credentials in the answer ended at " + s.Expires.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // mfaStep is the GetSessionToken call whose session carries MFA to many roles.

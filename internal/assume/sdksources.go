@@ -148,8 +148,7 @@ func checkContainerURI(text string) error {
 // ec2Session asks the instance's metadata, with the SDK's own reading of
 // AWS_EC2_METADATA_* and the profile's ec2_metadata_* keys.
 func (r *Runner) ec2Session(ctx context.Context, s profile.Source) (Session, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}),
-		config.WithHTTPClient(r.http))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
 	if err != nil {
 		return Session{}, sourceError(s, "the environment's AWS_EC2_METADATA_* settings can't be used: "+oneLine(err.Error()), err)
 	}
