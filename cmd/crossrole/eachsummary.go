@@ -117,7 +117,7 @@ func (s *summary) writeCause(b *strings.Builder, cause string) {
 func (s *summary) hints(first *outcome) []string {
 	var denied *assume.DeniedError
 	if errors.As(first.err, &denied) && first.target.explain != "" {
-		return append(denied.Hints()[:1:1], "crossrole explain "+first.target.explain)
+		return append(denied.Hints()[:1:1], "crossrole explain "+first.target.explain+" --live")
 	}
 	return hintsOf(first.err)
 }

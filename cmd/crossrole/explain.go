@@ -74,7 +74,9 @@ Every --scp and --rcp may be LEVEL=FILE: each level (root, OUs, account) must
 allow. Files without a level belong to the same one.
 
 Exit codes: 0 allowed, 4 denied, 3 invalid (a policy or an ARN that AWS would
-refuse), 1 unknown (something that could change the answer could not be read).`
+refuse), 1 unknown (something that could change the answer could not be read).
+A PROFILE alone, without --live or --account, decides nothing: it is 0 unless
+the profile can't work.`
 
 func newExplainCmd(a *app) *cobra.Command {
 	f := &explainFlags{}

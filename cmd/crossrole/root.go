@@ -60,7 +60,11 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.err)
 	root.PersistentFlags().BoolVar(&a.debug, "debug", false, "say on stderr what is done, step by step (never a secret)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{Why: err.Error(), Advice: []string{"see " + cmd.CommandPath() + " --help"}}
+		e := &usageError{Why: err.Error(), Advice: []string{"see " + cmd.CommandPath() + " --help"}}
+		if strings.Contains(cmd.Use, "PROFILE") && err.Error() == "unknown flag: --profile" {
+			e.Advice = append(e.Advice, "the profile is an argument: "+cmd.CommandPath()+" NAME")
+		}
+		return e
 	})
 	for _, newCmd := range commands {
 		cmd := newCmd(a)
