@@ -244,7 +244,7 @@ func answerQuestions(screen *os.File, home string) {
 			return
 		}
 		shown += string(buf[:n])
-		answer := ""
+		var answer string
 		switch {
 		case strings.HasSuffix(shown, "[y/N] "):
 			answer = "y\n"
