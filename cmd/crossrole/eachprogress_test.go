@@ -28,7 +28,7 @@ func TestEachProgressOnATerminal(t *testing.T) {
 			t.Errorf("%s: %q", env, text)
 		}
 	}
-	s = inTerminal(t, sts.URL, line+` 2>said; echo "code=$?"; cat said`)
+	s = inTerminal(t, sts.URL, line+` 2>"$HOME/said"; echo "code=$?"; cat "$HOME/said"`)
 	s.waitFor("1 of 2 done in")
 	if text := s.shown(); strings.Contains(text, " running") || strings.Contains(text, "\x1b") {
 		t.Errorf("piped: %q", text)
