@@ -41,7 +41,6 @@ type eachOptions struct {
 	ou            string
 	exclude       []string
 	role          string
-	regionList    string
 	parallel      int
 	retries       int
 	failFast      bool

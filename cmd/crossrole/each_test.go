@@ -360,8 +360,10 @@ func TestShardOfEngines(t *testing.T) {
 	}{
 		"batch":      {map[string]string{"AWS_BATCH_JOB_ARRAY_INDEX": "0", "AWS_BATCH_JOB_ARRAY_SIZE": "4"}, shard{1, 4}},
 		"kubernetes": {map[string]string{"JOB_COMPLETION_INDEX": "3", "JOB_COMPLETIONS": "4"}, shard{4, 4}},
-		"slurm": {map[string]string{"SLURM_ARRAY_TASK_ID": "14", "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_ARRAY_TASK_MIN": "10",
-			"SLURM_ARRAY_TASK_STEP": "2"}, shard{3, 3}},
+		"slurm": {map[string]string{
+			"SLURM_ARRAY_TASK_ID": "14", "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_ARRAY_TASK_MIN": "10",
+			"SLURM_ARRAY_TASK_STEP": "2",
+		}, shard{3, 3}},
 		"gitlab":    {map[string]string{"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "5"}, shard{1, 5}},
 		"circleci":  {map[string]string{"CIRCLE_NODE_INDEX": "0", "CIRCLE_NODE_TOTAL": "5"}, shard{1, 5}},
 		"buildkite": {map[string]string{"BUILDKITE_PARALLEL_JOB": "4", "BUILDKITE_PARALLEL_JOB_COUNT": "5"}, shard{5, 5}},

@@ -396,7 +396,7 @@ func TestEachSharesSourceAndHops(t *testing.T) {
 	setProfiles(t, home, config.String())
 	text := "#!/bin/sh\necho x >>" + home + "/asked\nsleep 0.2\ncat <<'E'\n" +
 		`{"Version":1,"AccessKeyId":"` + localsts.ExampleKeyID + `","SecretAccessKey":"` + localsts.ExampleSecret + `"}` + "\nE\n"
-	if err := os.WriteFile(script, []byte(text), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"--no-cache"}, {"--refresh"}} {

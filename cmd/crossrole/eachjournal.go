@@ -47,8 +47,10 @@ func openJournal(path string) (*journal, error) {
 	case err != nil:
 		return nil, fmt.Errorf("locking the journal: %w", err)
 	case !mine:
-		return nil, &configError{Why: "--resume " + strconv.Quote(path) + ": another run is writing this journal",
-			Advice: []string{"wait for it, or give each run (and each shard) a journal of its own"}}
+		return nil, &configError{
+			Why:    "--resume " + strconv.Quote(path) + ": another run is writing this journal",
+			Advice: []string{"wait for it, or give each run (and each shard) a journal of its own"},
+		}
 	}
 	if err := j.ready(kept); err != nil {
 		return nil, errors.Join(err, j.unlock())
@@ -79,7 +81,7 @@ func readJournal(path string) (*journal, []byte, error) {
 	if err != nil {
 		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + " is no regular file"} // a device may have no end
 	}
@@ -95,8 +97,10 @@ func readJournal(path string) (*journal, []byte, error) {
 		}
 		var rec record
 		if json.Unmarshal(line, &rec) != nil || rec.Profile == "" {
-			return nil, nil, &configError{Why: fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(path), n),
-				Advice: []string{"name the journal of the run to go on with, or a file that does not exist yet"}}
+			return nil, nil, &configError{
+				Why:    fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(path), n),
+				Advice: []string{"name the journal of the run to go on with, or a file that does not exist yet"},
+			}
 		}
 		key := doneKey{rec.Profile, rec.Region}
 		if rec.ExitCode == exitDone && !j.done[key] {
@@ -110,7 +114,7 @@ func readJournal(path string) (*journal, []byte, error) {
 // nothing more is written.
 func (j *journal) add(r *outcome) error {
 	if j == nil || j.broken != nil {
-		return nil
+		return nil //nolint:nilerr // it was told when it broke
 	}
 	rec, err := newRecord(r)
 	if err != nil {

@@ -75,25 +75,34 @@ type engine struct {
 // parallel jobs. Kubernetes and GitHub tell a job nothing of the total, so the
 // job's own definition must.
 var engines = []engine{
-	{name: "AWS Batch", index: "AWS_BATCH_JOB_ARRAY_INDEX", total: "AWS_BATCH_JOB_ARRAY_SIZE",
-		advice: "the job must be an array job; set AWS_BATCH_JOB_ARRAY_SIZE in its definition if the agent does not"},
-	{name: "Kubernetes", index: "JOB_COMPLETION_INDEX", total: "JOB_COMPLETIONS",
-		advice: "set JOB_COMPLETIONS in the pod's env to the Job's completions"},
+	{
+		name: "AWS Batch", index: "AWS_BATCH_JOB_ARRAY_INDEX", total: "AWS_BATCH_JOB_ARRAY_SIZE",
+		advice: "the job must be an array job; set AWS_BATCH_JOB_ARRAY_SIZE in its definition if the agent does not",
+	},
+	{
+		name: "Kubernetes", index: "JOB_COMPLETION_INDEX", total: "JOB_COMPLETIONS",
+		advice: "set JOB_COMPLETIONS in the pod's env to the Job's completions",
+	},
 	{name: "Slurm", index: "SLURM_ARRAY_TASK_ID", total: "SLURM_ARRAY_TASK_COUNT", base: "SLURM_ARRAY_TASK_MIN", step: "SLURM_ARRAY_TASK_STEP"},
 	{name: "GitLab", index: "CI_NODE_INDEX", total: "CI_NODE_TOTAL", first: 1},
 	{name: "CircleCI", index: "CIRCLE_NODE_INDEX", total: "CIRCLE_NODE_TOTAL"},
 	{name: "Buildkite", index: "BUILDKITE_PARALLEL_JOB", total: "BUILDKITE_PARALLEL_JOB_COUNT"},
-	{name: "GitHub", index: "STRATEGY_JOB_INDEX", total: "STRATEGY_JOB_TOTAL",
-		advice: "set both in the step's env, from ${{ strategy.job-index }} and ${{ strategy.job-total }}"},
+	{
+		name: "GitHub", index: "STRATEGY_JOB_INDEX", total: "STRATEGY_JOB_TOTAL",
+		advice: "set both in the step's env, from ${{ strategy.job-index }} and ${{ strategy.job-total }}",
+	},
 }
 
 func (a *app) shardOfEngine() (shard, error) {
 	set := slices.DeleteFunc(slices.Clone(engines), func(e engine) bool { return a.getenv(e.index) == "" })
 	if len(set) > 1 {
-		return shard{}, &configError{Why: "--shard auto: $" + set[0].index + " (" + set[0].name + ") and $" + set[1].index + " (" + set[1].name + ") are both set",
-			Advice: []string{"unset what does not count, or give --shard K/N yourself"}}
+		return shard{}, &configError{
+			Why:    "--shard auto: $" + set[0].index + " (" + set[0].name + ") and $" + set[1].index + " (" + set[1].name + ") are both set",
+			Advice: []string{"unset what does not count, or give --shard K/N yourself"},
+		}
 	}
-	for _, e := range set {
+	if len(set) == 1 {
+		e := set[0]
 		index := a.getenv(e.index)
 		total := a.getenv(e.total)
 		s, err := e.shard(a, index, total)

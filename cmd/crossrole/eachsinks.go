@@ -131,8 +131,10 @@ type record struct {
 
 // newRecord reads the outcome's output; bytes that are no UTF-8 become U+FFFD.
 func newRecord(r *outcome) (record, error) {
-	rec := record{Profile: r.target.profile, Account: r.target.account, Region: r.region, ARN: r.arn,
-		ExitCode: r.code, Seconds: float64(int(r.seconds*1000)) / 1000}
+	rec := record{
+		Profile: r.target.profile, Account: r.target.account, Region: r.region, ARN: r.arn,
+		ExitCode: r.code, Seconds: float64(int(r.seconds*1000)) / 1000,
+	}
 	if r.err != nil {
 		rec.Error = r.err.Error()
 	}

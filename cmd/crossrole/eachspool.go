@@ -191,7 +191,7 @@ func newTap(to io.Writer) (*tap, error) {
 
 func (t *tap) copy(to io.Writer) {
 	defer close(t.done)
-	defer t.from.Close()
+	defer func() { _ = t.from.Close() }()
 	buf := make([]byte, 16<<10)
 	for lingering, left := false, lingerMost; left > 0; {
 		n, err := t.from.Read(buf)

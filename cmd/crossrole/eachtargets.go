@@ -195,7 +195,7 @@ func (o *eachOptions) fromAccounts(a *app, set *profile.Set) ([]target, error) {
 		if err != nil {
 			return nil, &configError{Why: "--accounts " + strconv.Quote(o.accounts) + ": " + reasonOf(err)}
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in, name = f, strconv.Quote(o.accounts)
 	}
 	seen := map[string]bool{}
