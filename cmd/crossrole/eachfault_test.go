@@ -465,12 +465,12 @@ func TestEachOrganization(t *testing.T) {
 		}
 		return false
 	}}, accounts...)
-	deny := false
+	var deny atomic.Bool
 	org := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in struct{ NextToken string }
 		_ = json.NewDecoder(r.Body).Decode(&in)
 		switch {
-		case deny:
+		case deny.Load():
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write([]byte(`{"__type":"AccessDeniedException","Message":"no"}`))
 		case in.NextToken == "":
@@ -496,7 +496,7 @@ func TestEachOrganization(t *testing.T) {
 	if code, records, errs = run("--exclude", "*"); code != exitConfiguration || len(records) != 0 {
 		t.Errorf("nobody left: exit %d: %s", code, errs)
 	}
-	deny = true
+	deny.Store(true)
 	if code, records, errs = run(); code != exitDenied || len(records) != 0 || !strings.Contains(errs, "organizations:ListAccounts") {
 		t.Errorf("denied: exit %d: %+v: %s", code, records, errs)
 	}

@@ -53,9 +53,18 @@ func inTerminal(t *testing.T, url, line string, env ...string) *screen {
 		t.Fatal(err)
 	}
 	s.tty = tty
-	t.Cleanup(func() { _ = tty.Close() })
+	t.Cleanup(func() {
+		_ = tty.Close()
+		_ = cmdEnd(s.cmd) // its last files are in the home folder
+	})
 	go s.read()
 	return s
+}
+
+// cmdEnd waits for a program whose terminal is gone.
+func cmdEnd(cmd *exec.Cmd) error {
+	_ = cmd.Process.Kill()
+	return cmd.Wait()
 }
 
 // programs is a folder in which crossrole is this test binary.

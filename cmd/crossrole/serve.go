@@ -92,6 +92,8 @@ func (o *serveOptions) run(ctx context.Context, a *app, names []string) error {
 		e.close()
 		return err
 	}
+	ctx, stop := untilHangup(ctx)
+	defer stop()
 	folder, err := e.writeToken(a)
 	if err != nil {
 		e.close()
@@ -103,8 +105,6 @@ func (o *serveOptions) run(ctx context.Context, a *app, names []string) error {
 		e.close()
 		return err
 	}
-	ctx, stop := untilHangup(ctx)
-	defer stop()
 	return e.server.Serve(ctx, e.ln)
 }
 
