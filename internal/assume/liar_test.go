@@ -26,7 +26,7 @@ func liar(t *testing.T, body string) string {
 	return server.URL
 }
 
-// A session of another role, or one that is over, is never handed out.
+// A session that is over is never handed out, and one of another role is told.
 func TestALyingServerIsNotBelieved(t *testing.T) {
 	soon := time.Now().Add(time.Hour)
 	for name, c := range map[string]struct {
@@ -34,15 +34,19 @@ func TestALyingServerIsNotBelieved(t *testing.T) {
 	}{
 		"the role":        {answer("arn:aws:sts::222222222222:assumed-role/Open/x", soon), ""},
 		"no ARN":          {answer("", soon), ""},
-		"another account": {answer("arn:aws:sts::999999999999:assumed-role/Open/x", soon), "another role"},
-		"another role":    {answer("arn:aws:sts::222222222222:assumed-role/Other/x", soon), "another role"},
-		"longer name":     {answer("arn:aws:sts::222222222222:assumed-role/OpenX/x", soon), "another role"},
-		"a user":          {answer("arn:aws:iam::222222222222:user/Open", soon), "another role"},
+		"another account": {answer("arn:aws:sts::999999999999:assumed-role/Open/x", soon), "gave a session of"},
+		"another role":    {answer("arn:aws:sts::222222222222:assumed-role/Other/x", soon), "gave a session of"},
+		"longer name":     {answer("arn:aws:sts::222222222222:assumed-role/OpenX/x", soon), "gave a session of"},
+		"a user":          {answer("arn:aws:iam::222222222222:user/Open", soon), "gave a session of"},
 		"ended":           {answer("arn:aws:sts::222222222222:assumed-role/Open/x", time.Now().Add(-time.Minute)), "ended at"},
 	} {
-		s, err := runAt(t, liar(t, c.body), chainTo(roleOpen), Overrides{}, Deps{})
-		if c.want == "" && (err != nil || s.AccessKeyID != "ASIALIAR") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || s.AccessKeyID != "") {
-			t.Errorf("%s: %v, %v", name, s, err)
+		told := ""
+		s, err := runAt(t, liar(t, c.body), chainTo(roleOpen), Overrides{}, Deps{Notice: func(text string) { told += text }})
+		if err != nil {
+			told = err.Error()
+		}
+		if (err == nil) == (c.want == "ended at") || (err == nil) != (s.AccessKeyID == "ASIALIAR") || !strings.Contains(told, c.want) || (told == "") != (c.want == "") {
+			t.Errorf("%s: %v, told %q, %v", name, s, told, err)
 		}
 	}
 }
