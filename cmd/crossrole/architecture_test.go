@@ -40,10 +40,10 @@ var testRooms = []string{"localsts", "policy"}
 
 // parts says which files may import a library (a path prefix), and why nobody else may.
 var parts = []struct {
-	library string
-	owner   func(file string) bool
-	tests   bool // tests of other rooms may
-	why     string
+	module string
+	owner  func(file string) bool
+	tests  bool // tests of other rooms may
+	why    string
 }{
 	{"gopkg.in/ini.v1", in("internal/profile/"), false, "its traps are contained in the profile room"},
 	{"github.com/aws/", in("internal/assume/", "internal/tools/", "internal/iamread/"), true, "others take an interface, and start faster"},
@@ -118,8 +118,8 @@ func internalFault(file, imported string) string {
 func externalFault(file, imported string) string {
 	isTest := strings.HasSuffix(file, "_test.go")
 	for _, p := range parts {
-		if within(p.library, imported) && !p.owner(file) && (!isTest || !p.tests) {
-			return fmt.Sprintf("%s does not belong here: %s", p.library, p.why)
+		if within(p.module, imported) && !p.owner(file) && (!isTest || !p.tests) {
+			return fmt.Sprintf("%s does not belong here: %s", p.module, p.why)
 		}
 	}
 	if isTest {
