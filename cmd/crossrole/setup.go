@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/renameio/v2/maybe"
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
@@ -405,7 +406,7 @@ func (o *setupOptions) deliver(a *app, docs []sideDocument) error {
 	}
 	for _, d := range docs {
 		file := filepath.Join(o.out, d.file)
-		if err := replaceFile(file, []byte(d.text)); err != nil {
+		if err := maybe.WriteFile(file, []byte(d.text), 0o600); err != nil {
 			return fileError("writing", file, err)
 		}
 		a.say("wrote " + clean(file))
@@ -495,18 +496,4 @@ func pathFlag(role policy.ARN) string {
 		return ""
 	}
 	return " --path " + shellWord(path)
-}
-
-// replaceFile writes a file at once or not at all.
-func replaceFile(file string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".crossrole-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), file)
 }
