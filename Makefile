@@ -44,7 +44,7 @@ test: ## run every test with the race detector (no network, no AWS account)
 ifeq ($(RACE),)
 	@echo "make test: no C compiler, so without the race detector" >&2; test "$${CI:-}" != true
 endif
-	$(if $(RACE),CGO_ENABLED=1 )$(GO) test $(RACE) -timeout 20m ./...
+	$(if $(RACE),CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 )$(GO) test $(RACE) -timeout 20m ./...
 
 # Its own run, without the race detector: what the tests of one room run of another counts, too.
 .PHONY: cover

@@ -106,7 +106,7 @@ func newDesk(t *testing.T) *desk {
 		}
 	}
 	d.env = append(env, "PATH="+d.programs()+":"+os.Getenv("PATH"), "SHELL="+d.home+"/bin/shell", "TERM=xterm", "NO_COLOR=1", "LC_ALL=C.UTF-8",
-		"XDG_RUNTIME_DIR="+d.home, "ENV=", "GOCOVERDIR="+os.Getenv("GOCOVERDIR"))
+		"XDG_RUNTIME_DIR="+d.home, "ENV=")
 	return d
 }
 

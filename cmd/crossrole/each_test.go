@@ -71,7 +71,7 @@ func crossrole(ctx context.Context, t testing.TB, home, url string, args ...stri
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, link, args...)
-	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_STS=" + url, "CROSSROLE_CACHE=file"}
+	cmd.Env = append(instruments(), "HOME="+home, "PATH="+os.Getenv("PATH"), "AWS_ENDPOINT_URL_STS="+url, "CROSSROLE_CACHE=file")
 	cmd.Dir = home
 	return cmd
 }

@@ -146,11 +146,11 @@ func (s *stage) environment(home string) ([]string, error) {
 			return nil, err
 		}
 	}
-	return []string{
-		"HOME=" + home, "USERPROFILE=" + home, "USER=tester", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + home, "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"),
-		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"), "CROSSROLE_CACHE=file", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ENDPOINT_URL_STS=" + s.sts.URL, "CROSSROLE_FEDERATION_URL=" + s.federation.URL + "/federation",
-	}, nil
+	return append(instruments(),
+		"HOME="+home, "USERPROFILE="+home, "USER=tester", "PATH="+os.Getenv("PATH"), "TMPDIR="+home, "SYSTEMROOT="+os.Getenv("SYSTEMROOT"),
+		"XDG_CACHE_HOME="+filepath.Join(home, "cache"), "CROSSROLE_CACHE=file", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL_STS="+s.sts.URL, "CROSSROLE_FEDERATION_URL="+s.federation.URL+"/federation",
+	), nil
 }
 
 // The scripts of testdata/handover have, besides testscript's own verbs and exit

@@ -130,7 +130,7 @@ func TestPickerOnADumbTerminal(t *testing.T) {
 func TestPickerWithoutATerminal(t *testing.T) {
 	cmd := exec.Command("crossrole", "pick")
 	cmd.Path = programs(t) + "/crossrole"
-	cmd.Env = []string{"HOME=" + shellHome(t), "PATH=" + os.Getenv("PATH")}
+	cmd.Env = append(instruments(), "HOME="+shellHome(t), "PATH="+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

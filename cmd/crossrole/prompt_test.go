@@ -47,7 +47,7 @@ func inTerminal(t *testing.T, url, line string, env ...string) *screen {
 		}
 	}
 	s := &screen{t: t, cmd: exec.CommandContext(t.Context(), "sh", "-c", line)}
-	s.cmd.Env = append([]string{"HOME=" + home, "PATH=" + programs(t) + ":" + os.Getenv("PATH"), "TERM=xterm", "AWS_ENDPOINT_URL_STS=" + url}, env...)
+	s.cmd.Env = append(append(instruments(), "HOME="+home, "PATH="+programs(t)+":"+os.Getenv("PATH"), "TERM=xterm", "AWS_ENDPOINT_URL_STS="+url), env...)
 	tty, err := pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {
 		t.Fatal(err)

@@ -59,9 +59,9 @@ func runShell(t *testing.T, url, script string, shell []string, environ ...strin
 	t.Helper()
 	cmd := exec.Command(shell[0], append(shell[1:], "-c", script)...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{
-		"HOME=" + shellHome(t), "PATH=" + programs(t) + ":" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "AWS_ENDPOINT_URL_STS=" + url, "HOSTILE=" + hostileProfile,
-	}, environ...)
+	cmd.Env = append(instruments(),
+		"HOME="+shellHome(t), "PATH="+programs(t)+":"+os.Getenv("PATH"), "LC_ALL=C.UTF-8", "AWS_ENDPOINT_URL_STS="+url, "HOSTILE="+hostileProfile)
+	cmd.Env = append(cmd.Env, environ...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

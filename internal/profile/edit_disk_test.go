@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // child edits a section: "once", or "forever" with a growing value.
 func child(how, path, section string) int {
 	if how == "limited" {
-		limitFileSize()
+		defer limitFileSize()()
 		how = "once"
 	}
 	fmt.Println("ready")

@@ -13,13 +13,21 @@ import (
 	"testing"
 )
 
-// limitFileSize makes every write beyond 4 KB fail, as a full disk does.
-func limitFileSize() {
+// limitFileSize makes every write beyond 4 KB fail, as a full disk does, until
+// the returned function lifts the limit.
+func limitFileSize() func() {
 	signal.Ignore(syscall.SIGXFSZ)
-	limit := syscall.Rlimit{Cur: 4096, Max: 4096}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		panic(err)
 	}
+	set := func(limit syscall.Rlimit) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			panic(err)
+		}
+	}
+	set(syscall.Rlimit{Cur: 4096, Max: before.Max})
+	return func() { set(before) }
 }
 
 // A disk that takes only a part of the new file keeps the old one, and no
