@@ -150,7 +150,7 @@ type change struct {
 func (d *document) rewrite(number int, e Edit) ([]byte, error) {
 	offset, end := d.body(number)
 	line := d.lineAt(d.starts[number])
-	entries, err := readBody(string(d.data[offset:end]), offset, line, func(line int, problem string) error {
+	entries, err := readBody(d.slice(offset, end), offset, line, func(line int, problem string) error {
 		return &lineError{line, problem}
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func (d *document) rewrite(number int, e Edit) ([]byte, error) {
 	for _, key := range e.Remove {
 		for _, old := range entries {
 			if old.key == strings.ToLower(key) && !e.sets(old.key) {
-				changes = append(changes, remove(old.spans)...)
+				changes = append(changes, remove(old.spans())...)
 			}
 		}
 	}
@@ -202,13 +202,13 @@ func (d *document) replace(entries []entry, s Setting) []change {
 			continue
 		}
 		if out != nil {
-			out = append(out, remove(old.spans)...)
+			out = append(out, remove(old.spans())...)
 			continue
 		}
-		own := change{old.spans[0], string(d.data[old.spans[0].start:old.spans[0].end])}
+		own := change{old.span, string(d.data[old.span.start:old.span.end])}
 		if old.value != s.Value {
 			own.text = withValue(own.text, s.Value, d.eol())
-			out = append(remove(old.spans[1:]), own)
+			out = append(remove(old.more), own)
 		} else {
 			out = []change{own}
 		}
@@ -241,7 +241,7 @@ func withValue(line, value, eol string) string {
 // insertion adds lines after the last property, or right under the header.
 func (d *document) insertion(entries []entry, at int, text string) change {
 	for _, e := range entries {
-		for _, s := range e.spans {
+		for _, s := range e.spans() {
 			at = max(at, s.end)
 		}
 	}

@@ -38,6 +38,7 @@ func (s *Set) indexed() *index {
 }
 
 func (ix *index) add(d *document) {
+	d.text = string(d.data)
 	heads, numbers := make([]header, len(d.starts)), make([]int, len(d.starts))
 	line, from := 1, 0
 	for i, start := range d.starts {
@@ -107,8 +108,7 @@ func (s *Set) lineOf(d *document, number int) int {
 // Names lists the profiles of both files in file order, those of the config
 // file first.
 func (s *Set) Names() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return append([]string(nil), s.indexed().names...)
 }
 
@@ -157,22 +157,42 @@ func MatchName(pattern, name string) bool {
 func (s *Set) Preload() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.loaded {
+		return
+	}
 	ix := s.indexed()
-	var work sync.WaitGroup
 	for _, d := range []*document{s.config, s.credentials} {
-		for from := 0; from < len(d.starts); from += preloadSize {
-			part := d.sections[from:min(from+preloadSize, len(d.starts))]
-			work.Go(func() {
-				for i, old := range part {
-					if old == nil {
-						part[i] = d.read(from+i, ix.lines[d][from+i])
-					}
-				}
-			})
+		inParts(d.sections, func(i int, sec **section) {
+			if *sec == nil {
+				*sec = d.read(i, ix.lines[d][i])
+			}
+		})
+	}
+	profiles := make([]*Profile, len(ix.names))
+	inParts(profiles, func(i int, p **Profile) {
+		if *p = s.profiles[ix.names[i]]; *p == nil {
+			*p, _ = s.merged(ix.names[i])
 		}
+	})
+	s.profiles = make(map[string]*Profile, len(profiles))
+	for _, p := range profiles {
+		if p != nil { // whoever asks for a broken one gets the error anew
+			s.profiles[p.Name] = p
+		}
+	}
+	s.loaded = true
+}
+
+// inParts calls do for every item, many goroutines at once.
+func inParts[T any](items []T, do func(i int, item *T)) {
+	const size = 1024
+	var work sync.WaitGroup
+	for from := 0; from < len(items); from += size {
+		work.Go(func() {
+			for i := from; i < min(from+size, len(items)); i++ {
+				do(i, &items[i])
+			}
+		})
 	}
 	work.Wait()
 }
-
-// preloadSize is how many sections one goroutine reads.
-const preloadSize = 1024

@@ -41,10 +41,9 @@ func (s *Set) Problems(names ...string) []Problem {
 	if len(names) == 0 {
 		s.Preload()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	ix := s.indexed()
-	f := finder{set: s, index: ix, names: make(map[string]bool, len(names))}
+	f := finder{set: s, index: ix, names: make(map[string]bool, len(names)), seen: map[string]int{}}
 	for _, name := range names {
 		f.names[name] = true
 	}
@@ -59,6 +58,7 @@ type finder struct {
 	set   *Set
 	index *index
 	names map[string]bool
+	seen  map[string]int // the line of each key of a section
 	found []Problem
 }
 
@@ -168,9 +168,10 @@ func (f *finder) name(d *document, number int, h header, name string, at Origin)
 // keys looks at the properties of a section, and of the earlier ones of its
 // name for duplicates.
 func (f *finder) keys(d *document, number int, name string) {
-	seen := map[string]Origin{}
+	clear(f.seen)
 	sec := f.set.readSection(d, number)
-	for _, e := range sec.entries {
+	for i := range sec.entries {
+		e := &sec.entries[i]
 		at := d.origin(e.line)
 		if !e.valid {
 			f.add(Problem{
@@ -184,13 +185,14 @@ func (f *finder) keys(d *document, number int, name string) {
 				Text: printable(e.key) + ": the AWS CLI takes the comment after the value for a part of it",
 			})
 		}
-		if first, ok := seen[e.key]; ok {
+		if line, ok := f.seen[e.key]; ok {
+			first := d.origin(line)
 			f.add(Problem{
 				Kind: ProblemDuplicateKey, Profile: name, Origin: at, Also: first,
 				Text: printable(e.key) + " is also at " + first.quoted() + ": the AWS CLI stops here, and this program lets the later one win",
 			})
 		}
-		seen[e.key] = at
+		f.seen[e.key] = e.line
 	}
 }
 

@@ -38,13 +38,12 @@ var staticKeys = []string{keyAccessKeyID, keySecretKey, keySessionToken, keySecu
 // Source.Kind and no hops. Errors are *UnknownProfileError, *SyntaxError,
 // *CycleError and *ConfigError.
 func (s *Set) Resolve(name string) (Chain, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	p, err := s.profile(name)
 	if err != nil {
 		return Chain{}, err
 	}
-	w := walk{set: s, chain: Chain{Name: name, Properties: p.Properties}}
+	w := walk{set: s, chain: Chain{Name: name, Properties: p.Properties}, visited: make([]*Profile, 0, 2)}
 	if err := w.start(p); err != nil {
 		return Chain{}, err
 	}

@@ -10,8 +10,7 @@ import "errors"
 // never an instance's metadata, which nobody asked for. With no source the
 // error is a *NoSourceError.
 func (s *Set) ResolveRole(roleARN, sourceProfile string) (Chain, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	w := walk{set: s, chain: Chain{Name: roleARN, Properties: map[string]Value{}}}
 	w.chain.Hops = []Hop{{RoleARN: Value{Text: roleARN}}}
 	var first *Profile

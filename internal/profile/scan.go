@@ -36,6 +36,7 @@ type document struct {
 	path    string
 	kind    fileKind
 	data    []byte // without a byte order mark
+	text    string // the same, once all of it is wanted
 	bom     bool
 	starts  []int // offset of each header's line, ascending
 	inherit []int // indices of the [DEFAULT] headers
@@ -146,6 +147,14 @@ func indentOf(line string) int {
 	return n
 }
 
+// slice is a part of the file as text.
+func (d *document) slice(start, end int) string {
+	if d.text != "" {
+		return d.text[start:end]
+	}
+	return string(d.data[start:end])
+}
+
 // header is what one section's first line says.
 type header struct {
 	kind   sectionKind
@@ -158,11 +167,11 @@ type header struct {
 
 // headerAt reads the header's line that starts at offset start.
 func (d *document) headerAt(start int) header {
-	line := d.data[start:]
-	if n := bytes.IndexByte(line, '\n'); n >= 0 {
-		line = line[:n]
+	end := len(d.data)
+	if n := bytes.IndexByte(d.data[start:], '\n'); n >= 0 {
+		end = start + n
 	}
-	h := parseHeader(strings.TrimSuffix(string(line), "\r"), d.kind)
+	h := parseHeader(strings.TrimSuffix(d.slice(start, end), "\r"), d.kind)
 	if start > 0 && d.data[start-1] == '\r' {
 		h.kind, h.reason = kindBroken, "the section's header follows a lone carriage return"
 	}

@@ -11,10 +11,14 @@ type entry struct {
 	value     string // its lines joined with \n; of a nested block, without a first line
 	nested    []nestedEntry
 	line      int    // 1-based
-	spans     []span // the property's own line and those that continue it
+	span      span   // the property's own line
+	more      []span // the lines that continue it
 	valid     bool   // false: the name is none, so the property is dropped
 	commented bool   // a comment was cut off the value
 }
+
+// spans are the property's own line and those that continue it.
+func (e *entry) spans() []span { return append([]span{e.span}, e.more...) }
 
 // span is one line as offsets in the file, its end included.
 type span struct{ start, end int }
@@ -58,10 +62,13 @@ type reader struct {
 	fail    func(line int, problem string) error
 }
 
+// usualEntries is how many properties a section has room for from the start.
+const usualEntries = 8
+
 // readBody reads the body of a section; line is the number of the line
 // before it. Errors come from fail.
 func readBody(body string, offset, line int, fail func(line int, problem string) error) ([]entry, error) {
-	r := reader{fail: fail}
+	r := reader{fail: fail, entries: make([]entry, 0, min(strings.Count(body, "\n")+1, usualEntries))}
 	l := lines{rest: body, next: offset, line: line}
 	for {
 		text, ok := l.scan()
@@ -107,7 +114,7 @@ func (r *reader) property(text string, line int, at span) error {
 	}
 	r.join()
 	r.entries = append(r.entries, entry{
-		key: key, value: trim(value), line: line, spans: []span{at},
+		key: key, value: trim(value), line: line, span: at,
 		valid: validKey(key), commented: commented,
 	})
 	return nil
@@ -115,7 +122,7 @@ func (r *reader) property(text string, line int, at span) error {
 
 func (r *reader) continued(text string, line int, at span) error {
 	e := &r.entries[len(r.entries)-1]
-	e.spans = append(e.spans, at)
+	e.more = append(e.more, at)
 	if e.value != "" && e.nested == nil {
 		r.more = append(r.more, text)
 		return nil

@@ -14,9 +14,21 @@ type Set struct {
 	credentials *document
 	ids         []FileID
 
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	profiles map[string]*Profile
 	index    *index // built when all names are wanted
+	loaded   bool   // by Preload: from then on nothing changes, and readers share the lock
+}
+
+// lock is for whoever may read sections; it gives the function that unlocks.
+func (s *Set) lock() (unlock func()) {
+	s.mu.RLock()
+	if s.loaded {
+		return s.mu.RUnlock
+	}
+	s.mu.RUnlock()
+	s.mu.Lock()
+	return s.mu.Unlock
 }
 
 // section is one section as read.
@@ -60,16 +72,21 @@ func Load(files Files, env Env) (*Set, error) {
 }
 
 // remembered asks for each variable once: a list of thousands of chains looks
-// at the same ones for each. The Set's lock is held wherever it is called.
+// at the same ones for each.
 func remembered(env Env) Env {
+	var mu sync.RWMutex
 	known := map[string]string{}
 	return func(name string) string {
+		mu.RLock()
 		value, ok := known[name]
-		if !ok {
-			value = env(name)
-			known[name] = value
+		mu.RUnlock()
+		if ok {
+			return value
 		}
-		return value
+		mu.Lock()
+		defer mu.Unlock()
+		known[name] = env(name)
+		return known[name]
 	}
 }
 
@@ -84,8 +101,7 @@ func (s *Set) DependsOn() []FileID { return append([]FileID(nil), s.ids...) }
 // Profile reads one profile: its sections of both files, merged. Errors are
 // *UnknownProfileError and *SyntaxError.
 func (s *Set) Profile(name string) (*Profile, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return s.profile(name)
 }
 
@@ -93,6 +109,15 @@ func (s *Set) profile(name string) (*Profile, error) {
 	if p, ok := s.profiles[name]; ok {
 		return p, nil
 	}
+	p, err := s.merged(name)
+	if err == nil && !s.loaded {
+		s.profiles[name] = p
+	}
+	return p, err
+}
+
+// merged reads a profile's sections and lays them over each other.
+func (s *Set) merged(name string) (*Profile, error) {
 	if err := s.preambleError(); err != nil {
 		return nil, err
 	}
@@ -103,9 +128,7 @@ func (s *Set) profile(name string) (*Profile, error) {
 	if len(config)+len(credentials) == 0 {
 		return nil, s.unknown(name)
 	}
-	p := mergeProfile(name, config, credentials)
-	s.profiles[name] = p
-	return p, nil
+	return mergeProfile(name, config, credentials), nil
 }
 
 // preambleError complains of properties above the first header: the AWS CLI
@@ -215,7 +238,7 @@ func (d *document) read(number, line int) *section {
 		sec.err = d.headerError(number + 1)
 		return sec
 	}
-	sec.entries, sec.err = readBody(string(d.data[offset:end]), offset, line, func(line int, problem string) error {
+	sec.entries, sec.err = readBody(d.slice(offset, end), offset, line, func(line int, problem string) error {
 		return &SyntaxError{Origin: d.origin(line), Section: h.text, Problem: problem}
 	})
 	return sec

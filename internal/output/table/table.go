@@ -47,13 +47,18 @@ func Render(columns []Column, rows [][]string, width int) string {
 	widths := widthsOf(grid, len(columns))
 	for i, c := range columns {
 		if c.Loose {
-			widths[i] = displaywidth.String(titles[i])
+			widths[i] = widthOf(titles[i])
 		}
 	}
 	if width > 0 && !fit(columns, widths, width) {
 		return stacked(grid)
 	}
+	line := 1
+	for _, w := range widths {
+		line += w + len(gap)
+	}
 	var b strings.Builder
+	b.Grow(line * len(grid))
 	for _, row := range grid {
 		writeRow(&b, columns, row, widths)
 	}
@@ -72,7 +77,7 @@ func widthsOf(grid [][]string, count int) []int {
 	widths := make([]int, count)
 	for _, row := range grid {
 		for i, cell := range row {
-			widths[i] = max(widths[i], displaywidth.String(cell))
+			widths[i] = max(widths[i], widthOf(cell))
 		}
 	}
 	return widths
@@ -100,26 +105,42 @@ func fit(columns []Column, widths []int, width int) bool {
 	return true
 }
 
+// writeRow pads a cell only when another one follows: no line ends in blanks.
 func writeRow(b *strings.Builder, columns []Column, row []string, widths []int) {
-	var line strings.Builder
+	pad := 0
 	for i, cell := range row {
-		if !columns[i].Loose {
-			cell = cut(cell, widths[i])
+		wide := widthOf(cell)
+		if !columns[i].Loose && wide > widths[i] {
+			cell = displaywidth.TruncateString(cell, widths[i], ellipsis)
+			wide = widthOf(cell)
 		}
-		line.WriteString(cell)
-		if i < len(row)-1 {
-			line.WriteString(strings.Repeat(" ", max(0, widths[i]-displaywidth.String(cell))) + gap)
+		if kept := strings.TrimRight(cell, " "); kept != "" {
+			writeBlanks(b, pad)
+			b.WriteString(kept)
+			pad = wide - widthOf(kept)
+		} else {
+			pad += wide
 		}
+		pad += max(0, widths[i]-wide) + len(gap)
 	}
-	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	b.WriteByte('\n')
 }
 
-// cut shortens a cell to a width, in terminal cells.
-func cut(cell string, width int) string {
-	if displaywidth.String(cell) <= width {
-		return cell
+func writeBlanks(b *strings.Builder, count int) {
+	for range count {
+		b.WriteByte(' ')
 	}
-	return displaywidth.TruncateString(cell, width, ellipsis)
+}
+
+// widthOf is how many cells of a terminal the text takes. ASCII that prints,
+// which is nearly all there is, takes one each.
+func widthOf(text string) int {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return displaywidth.String(text)
+		}
+	}
+	return len(text)
 }
 
 func stacked(grid [][]string) string {

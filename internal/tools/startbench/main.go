@@ -283,6 +283,11 @@ func (b *bench) printCold(w io.Writer, rounds int) error {
 				"--role-arn", "arn:aws:iam::222222222222:role/Open", "--role-session-name", "bench",
 			}})
 		}
+		if n == sizes[len(sizes)-1] {
+			all = append(all,
+				&candidate{name: fmt.Sprintf("`crossrole list`, %d profiles", n), env: env, args: []string{b.program, "list"}},
+				&candidate{name: fmt.Sprintf("completion of a name, %d profiles", n), env: env, args: []string{b.program, "__complete", "assume", "p99"}})
+		}
 	}
 	for range rounds {
 		for _, c := range all {
