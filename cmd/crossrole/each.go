@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -15,8 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"crossrole/internal/assume"
-	"crossrole/internal/profile"
+	"crossrole/internal/each"
 )
 
 const eachHelp = `Runs a command once in each of many accounts.
@@ -56,12 +55,13 @@ type eachOptions struct {
 	who     string
 	wanted  map[string]string
 	regions []string
-	part    shard
+	part    each.Shard
+	sink    each.Output
 
 	partition string // of the accounts that come as IDs
 	runners   runners
 	asking    sync.Mutex
-	bar       *progress
+	bar       *each.Progress
 }
 
 func newEachCmd(a *app) *cobra.Command {
@@ -145,7 +145,7 @@ func (o *eachOptions) check(a *app, patterns, command []string) error {
 		o.parallel = min(16*runtime.NumCPU(), 64)
 	}
 	var err error
-	o.part, err = a.parseShard(o.shardText)
+	o.part, err = each.ParseShard(o.shardText, a.getenv)
 	o.who = a.who()
 	return err
 }
@@ -200,12 +200,15 @@ func (o *eachOptions) checkOutput(command []string) error {
 	if !slices.Contains(formats, o.format) {
 		return &usageError{Why: "unknown --format " + strconv.Quote(o.format), Advice: []string{"it is one of " + strings.Join(formats, ", ")}}
 	}
-	dir, isDir := strings.CutPrefix(o.output, "dir=")
-	if !slices.Contains([]string{"grouped", "prefix", "stream"}, o.output) && (!isDir || dir == "") {
-		return &usageError{Why: "unknown --output " + strconv.Quote(o.output), Advice: []string{"it is one of grouped, prefix, stream, dir=DIR"}}
+	var err error
+	if o.sink, err = each.ParseOutput(o.output); err != nil {
+		return err
 	}
-	if o.format == "jsonl" && o.output != "grouped" {
-		return usagef("--format jsonl has the output in its records; leave --output out")
+	if o.format == "jsonl" {
+		if o.sink != each.Grouped {
+			return usagef("--format jsonl has the output in its records; leave --output out")
+		}
+		o.sink = each.Records
 	}
 	if o.writeProfiles && len(command) > 0 {
 		return usagef("--write-profiles is for runs without a command")
@@ -220,10 +223,10 @@ func (o *eachOptions) run(ctx context.Context, a *app, patterns, command []strin
 	}
 	switch {
 	case o.planMatrix:
-		return writeMatrix(a.out, list, o.perShard, o.format == "gitlab")
+		return each.WriteMatrix(a.out, list, o.perShard, o.format == "gitlab")
 	case o.dryRun:
 		if o.resume != "" {
-			book, _, err := readJournal(o.resume)
+			book, err := each.ReadJournal(o.resume)
 			if err != nil {
 				return err
 			}
@@ -231,9 +234,9 @@ func (o *eachOptions) run(ctx context.Context, a *app, patterns, command []strin
 		}
 		return o.describe(a, list)
 	}
-	book := (*journal)(nil)
+	book := (*each.Journal)(nil)
 	if o.resume != "" {
-		if book, err = openJournal(o.resume); err != nil {
+		if book, err = each.OpenJournal(o.resume); err != nil {
 			return err
 		}
 		list = o.remaining(a, book, list)
@@ -242,172 +245,64 @@ func (o *eachOptions) run(ctx context.Context, a *app, patterns, command []strin
 }
 
 // remaining leaves out what a journal says is done, and tells so.
-func (o *eachOptions) remaining(a *app, book *journal, list []target) []target {
-	left := book.remaining(list)
+func (o *eachOptions) remaining(a *app, book *each.Journal, list []each.Target) []each.Target {
+	left := book.Remaining(list)
 	if skipped := len(list) - len(left); skipped > 0 {
 		a.say(fmt.Sprintf("%d of %d are done in %s", skipped, len(list), clean(o.resume)))
 	}
 	return left
 }
 
-// excluded leaves out accounts by ID or by profile name.
-func (o *eachOptions) excluded(t target) bool {
-	return slices.ContainsFunc(o.exclude, func(pattern string) bool {
-		return pattern == t.account || profile.MatchName(pattern, t.profile)
-	})
-}
-
-// perform works through the targets and tells how it went.
-func (o *eachOptions) perform(ctx context.Context, a *app, list []target, command []string, book *journal) error {
-	start := a.now()
-	parent := ctx
+// perform works through the targets, and makes an exit code of how it went.
+func (o *eachOptions) perform(ctx context.Context, a *app, list []each.Target, command []string, book *each.Journal) error {
 	ctx, kill, release := heed(ctx)
 	defer release()
-	if o.output != "stream" { // the children's own text would run into the line
-		o.bar = a.newProgress(len(list))
-	} else {
-		o.bar = &progress{now: a.now}
+	o.bar = each.NewProgress(o.watched(a), len(list), a.now)
+	run := each.Options{
+		Command: command, Environ: a.environ(), Path: a.getenv("PATH"),
+		Parallel: o.parallel, Retries: o.retries, FailFast: o.failFast,
+		Output: o.sink, Out: o.bar.Above(a.out, a.outIsTerminal()), Err: o.bar.Above(a.err, true),
+		Progress: o.bar, Journal: book,
+		Judge: eachVerdict, Interrupted: errInterrupted, Kill: kill, Now: a.now,
 	}
-	sink, err := o.newSink(a, list, len(command) > 0)
-	if err != nil {
-		o.bar.pause()
-		return errors.Join(err, book.close())
+	run.Own.Out, run.Own.Err = os.Stdout, os.Stderr
+	if o.writeProfiles {
+		run.Keep = func(ctx context.Context, list []each.Obtained) []error { return o.writeProfile(ctx, a, list) }
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	t := &tally{o: o, a: a, sink: sink, book: book, sum: newSummary(len(list)), stop: func() { stop(errUnheard) }}
-	c := &crew{a: a, o: o, command: command, sink: sink, kill: kill}
-	c.work(ctx, list, func(r *outcome) { t.add(ctx, r) })
-	broken := errors.Join(t.broken, sink.close(), book.close())
-	o.bar.pause()
-	t.sum.write(a.err, a.now().Sub(start))
-	switch interrupted := parent.Err() != nil || errors.Is(context.Cause(ctx), errInterrupted); {
-	case interrupted && (t.sum.done < t.sum.total || t.sum.failed > 0):
+	result, err := each.Run(ctx, list, run)
+	switch {
+	case ctx.Err() != nil && !result.Complete():
 		return &exitError{Code: exitInterrupted}
-	case broken != nil:
-		return broken
-	case t.sum.failed > 0 || t.sum.done < t.sum.total:
-		return &exitError{Code: t.sum.code()}
+	case err != nil:
+		return err
+	case result.Person:
+		return &exitError{Code: exitPerson}
+	case !result.Complete():
+		return &exitError{Code: exitFailed}
 	}
 	return nil
 }
 
-// tally takes the outcomes, one after the other, to where they belong.
-type tally struct {
-	o      *eachOptions
-	a      *app
-	sink   sink
-	book   *journal
-	sum    *summary
-	stop   func()
-	broken error
-}
-
-func (t *tally) add(ctx context.Context, r *outcome) {
-	if t.o.writeProfiles && r.code == exitDone {
-		r.err = t.o.writeProfile(ctx, t.a, r)
-		r.code = exitCode(r.err)
+// watched is where the progress line is drawn: on stderr, if that is a terminal
+// that can. The commands' own text would run into it.
+func (o *eachOptions) watched(a *app) io.Writer {
+	if o.sink == each.Stream || !a.errIsTerminal() || a.getenv("TERM") == "dumb" || a.getenv("NO_COLOR") != "" {
+		return nil
 	}
-	r.session = assume.Session{}
-	t.o.bar.add(r)
-	t.sum.add(r)
-	if _, stopped := errors.AsType[*stopError](r.err); !stopped && !errors.Is(r.err, errInterrupted) {
-		t.note(t.book.add(r))
-	}
-	if t.broken == nil {
-		if err := t.sink.done(r); err != nil {
-			t.note(fmt.Errorf("writing the output: %w", err))
-		}
-	}
-	if t.o.format != "jsonl" || t.broken != nil {
-		r.close()
-	}
-}
-
-// note keeps the first of what stands in the way of all further outcomes.
-func (t *tally) note(err error) {
-	if err != nil && t.broken == nil {
-		t.broken = err
-		t.stop()
-	}
-}
-
-// code is 1 for some failures. Where nothing succeeded because nobody could be
-// asked for the code that all need, it is that.
-func (s *summary) code() int {
-	if s.failed < s.total {
-		return exitFailed
-	}
-	for _, list := range s.by {
-		for _, r := range list {
-			if !isPerson(r.err) {
-				return exitFailed
-			}
-		}
-	}
-	return exitPerson
-}
-
-func isPerson(err error) bool {
-	var person *assume.PersonError
-	return errors.As(err, &person)
-}
-
-// manyDeps is what all the plans of a run share. Questions come one at a time,
-// and have the screen for themselves.
-func (o *eachOptions) manyDeps(a *app) assume.Deps {
-	d := o.deps(a)
-	d.Parallel, d.Gate, d.Shared = o.parallel, &assume.Gate{}, &assume.Shared{Now: a.now}
-	d.Notice = func(text string) { _, _ = io.WriteString(o.bar.above(a.err, true), "crossrole: "+text+"\n") }
-	if o.keeper != nil {
-		o.keeper.Notice = func(text string) { d.Notice("warning: " + text) }
-	}
-	ask := d.AskCode
-	if ask == nil {
-		return d
-	}
-	d.AskCode = func(ctx context.Context, q assume.CodeQuestion) (string, error) {
-		o.asking.Lock()
-		defer o.asking.Unlock()
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
-		o.bar.pause()
-		defer o.bar.resume()
-		return ask(ctx, q)
-	}
-	return d
-}
-
-func (o *eachOptions) newSink(a *app, list []target, hasCommand bool) (sink, error) {
-	out, errs := o.bar.above(a.out, a.outIsTerminal()), o.bar.above(a.err, true)
-	if o.format == "jsonl" {
-		return &inOrder{out: out, waiting: map[int]*outcome{}}, nil
-	}
-	if !hasCommand {
-		return noOutput{}, nil
-	}
-	switch o.output {
-	case "prefix":
-		return &prefixed{out: out, err: errs}, nil
-	case "stream":
-		return streamed{}, nil
-	case "grouped":
-		return &grouped{out: out, err: errs}, nil
-	}
-	return newInFolder(strings.TrimPrefix(o.output, "dir="), list)
+	return a.err
 }
 
 // describe is --dry-run: how many calls, how many questions, how long.
-func (o *eachOptions) describe(a *app, list []target) error {
+func (o *eachOptions) describe(a *app, list []each.Target) error {
 	calls, questions, broken := map[string]bool{}, map[string]bool{}, 0
 	for _, t := range list {
-		r, err := t.make()
+		p, err := t.Plan()
 		if err != nil {
 			broken++
-			a.say(t.label() + ": " + err.Error())
+			a.say(t.Label() + ": " + err.Error())
 			continue
 		}
+		r := p.(eachPlan).resolved
 		key := string(r.plan.Source.Kind) + "\x00" + r.plan.Source.Profile
 		for _, c := range newPlanJSON(r.plan).Calls {
 			raw, err := json.Marshal(c)

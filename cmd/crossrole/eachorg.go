@@ -2,16 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/each"
 	"crossrole/internal/profile"
 )
 
 // fromOrganization reads the organization's accounts with the source's own
 // credentials, and makes a target of each that is active.
-func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile.Set) ([]target, error) {
+func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile.Set) ([]each.Target, error) {
 	o.findPartition(set)
 	runner, session, err := o.source(ctx, a, set)
 	if err != nil {
@@ -21,7 +21,7 @@ func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile
 	if err != nil {
 		return nil, err
 	}
-	var list []target
+	var list []each.Target
 	for _, account := range accounts {
 		if account.Status != "" && account.Status != "ACTIVE" {
 			a.log().Debug("account left out", "account", account.ID, "status", account.Status)
@@ -31,7 +31,7 @@ func (o *eachOptions) fromOrganization(ctx context.Context, a *app, set *profile
 		if err != nil {
 			return nil, fmt.Errorf("account %q of the organization: %w", account.ID, err)
 		}
-		if !o.excluded(target{profile: account.Name, account: account.ID}) {
+		if !o.excluded(each.Target{Profile: account.Name, Account: account.ID}) {
 			list = append(list, o.roleTarget(a, set, role))
 		}
 	}
@@ -76,21 +76,4 @@ func (o *eachOptions) source(ctx context.Context, a *app, set *profile.Set) (*as
 	}
 	session, err := p.Credentials(ctx)
 	return runner, session, err
-}
-
-// writeProfile puts one target's session into the credentials file.
-func (o *eachOptions) writeProfile(ctx context.Context, a *app, r *outcome) error {
-	if !r.session.SessionToken.IsSet() {
-		return errors.New("not written: these are long-term keys")
-	}
-	files, err := profile.DefaultFiles(a.getenv, a.home())
-	if err != nil {
-		return err
-	}
-	w := assumeOptions{writeProfile: r.target.profile + "-session"}
-	if r.target.region != "" && len(o.regions) > 1 {
-		w.writeProfile += "-" + r.target.region
-	}
-	_, err = w.edit(ctx, files.Credentials, openSession(r.session, r.target.profile, r.region), false)
-	return err
 }

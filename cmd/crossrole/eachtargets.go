@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,37 +12,17 @@ import (
 	"strings"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/each"
 	"crossrole/internal/profile"
 )
 
-// target is one account and region to run in.
-type target struct {
-	profile string // the profile's name, or ROLE@ACCOUNT
-	account string // 12 digits; empty when only the source knows
-	region  string // empty: the profile's own
-	explain string // arguments for crossrole explain
-	make    func() (resolved, error)
-}
-
-// shardKey is what decides about a target's shard.
-func (t target) shardKey() string { return firstOf(t.account, t.profile) }
-
-// label is how a person sees a target.
-func (t target) label() string {
-	label := clean(t.profile)
-	if t.region != "" {
-		label += " " + clean(t.region)
-	}
-	return label
-}
-
 // targets lists what was asked for, in the order of asking, each once.
-func (o *eachOptions) targets(ctx context.Context, a *app, patterns []string) ([]target, error) {
+func (o *eachOptions) targets(ctx context.Context, a *app, patterns []string) ([]each.Target, error) {
 	set, err := a.profiles()
 	if err != nil {
 		return nil, err
 	}
-	var list []target
+	var list []each.Target
 	switch {
 	case o.accounts != "":
 		list, err = o.fromAccounts(a, set)
@@ -58,43 +38,36 @@ func (o *eachOptions) targets(ctx context.Context, a *app, patterns []string) ([
 	if len(list) == 0 {
 		return nil, &configError{Why: "no account is left to run in", Advice: []string{"look at --match, --exclude and the list of accounts"}}
 	}
-	return o.timesRegions(o.inShard(a, list)), nil
+	return each.InRegions(o.inShard(a, list), o.regions), nil
 }
 
 // inShard leaves out what other shards do. It says so: a shard that comes from
 // the environment must not look like everything.
-func (o *eachOptions) inShard(a *app, list []target) []target {
-	if o.part.n == 0 || o.planMatrix {
+func (o *eachOptions) inShard(a *app, list []each.Target) []each.Target {
+	if o.part.All() || o.planMatrix {
 		return list
 	}
 	total := len(list)
-	list = slices.DeleteFunc(list, func(t target) bool { return !o.part.has(t.shardKey()) })
-	a.say(fmt.Sprintf("shard %d/%d: %d of %d accounts", o.part.k, o.part.n, len(list), total))
+	list = o.part.Of(list)
+	a.say(fmt.Sprintf("shard %d/%d: %d of %d accounts", o.part.K, o.part.N, len(list), total))
 	return list
 }
 
-func (o *eachOptions) timesRegions(list []target) []target {
-	if len(o.regions) == 0 {
-		return list
-	}
-	out := make([]target, 0, len(list)*len(o.regions))
-	for _, t := range list {
-		for _, region := range o.regions {
-			t.region = region
-			out = append(out, t)
-		}
-	}
-	return out
+// excluded leaves out accounts by ID or by profile name.
+func (o *eachOptions) excluded(t each.Target) bool {
+	return slices.ContainsFunc(o.exclude, func(pattern string) bool {
+		return pattern == t.Account || profile.MatchName(pattern, t.Profile)
+	})
 }
 
 // fromProfiles takes the profiles that a pattern and every --match fit.
-func (o *eachOptions) fromProfiles(a *app, set *profile.Set, patterns []string) ([]target, error) {
+func (o *eachOptions) fromProfiles(a *app, set *profile.Set, patterns []string) ([]each.Target, error) {
 	if len(patterns) == 0 {
 		patterns = []string{"*"}
 	}
 	set.Preload()
 	seen := map[string]bool{}
-	var list []target
+	var list []each.Target
 	for _, pattern := range patterns {
 		found := 0
 		for _, name := range set.Match(pattern) {
@@ -135,15 +108,12 @@ func (o *eachOptions) matches(set *profile.Set, name string) (bool, error) {
 	return true, nil
 }
 
-func (o *eachOptions) profileTarget(a *app, set *profile.Set, name string) target {
-	t := target{profile: name, explain: shellWord(name)}
+func (o *eachOptions) profileTarget(a *app, set *profile.Set, name string) each.Target {
+	t := each.Target{Profile: name, Reference: shellWord(name)}
 	if p, err := set.Profile(name); err == nil {
-		t.account = accountIn(p.Get("role_arn").Text)
-		if t.account == "" {
-			t.account = firstOf(p.Get("aws_account_id").Text, p.Get("sso_account_id").Text)
-		}
+		t.Account = cmp.Or(accountIn(p.Get("role_arn").Text), p.Get("aws_account_id").Text, p.Get("sso_account_id").Text)
 	}
-	t.make = func() (resolved, error) { return o.resolve(a, set, name) }
+	t.Plan = func() (each.Plan, error) { return o.eachPlan(a, set, name, name) }
 	return t
 }
 
@@ -177,17 +147,8 @@ func accountIn(arn string) string {
 	return ""
 }
 
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
 // fromAccounts reads account IDs and role ARNs, one a line; # begins a comment.
-func (o *eachOptions) fromAccounts(a *app, set *profile.Set) ([]target, error) {
+func (o *eachOptions) fromAccounts(a *app, set *profile.Set) ([]each.Target, error) {
 	o.findPartition(set)
 	in, name := a.in, "standard input"
 	if o.accounts != "-" {
@@ -199,27 +160,16 @@ func (o *eachOptions) fromAccounts(a *app, set *profile.Set) ([]target, error) {
 		in, name = f, strconv.Quote(o.accounts)
 	}
 	seen := map[string]bool{}
-	var list []target
-	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
-		if text == "" {
-			continue
-		}
-		role, err := o.roleOf(text)
-		if err != nil {
-			return nil, &configError{Why: fmt.Sprintf("%s:%d: %s: %s", name, n, strconv.Quote(text), err), Advice: []string{"a line is an account ID of 12 digits (with --role) or a role's ARN"}}
-		}
-		if !seen[role.String()] {
+	var list []each.Target
+	err := each.ReadList(in, name, func(line string) error {
+		role, err := o.roleOf(line)
+		if err == nil && !seen[role.String()] {
 			seen[role.String()] = true
 			list = append(list, o.roleTarget(a, set, role))
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return list, nil
+		return err
+	})
+	return list, err
 }
 
 // roleOf makes a role's ARN of a line.
@@ -246,16 +196,12 @@ func (o *eachOptions) findPartition(set *profile.Set) {
 	o.partition = assume.PartitionOf(region)
 }
 
-func (o *eachOptions) roleTarget(a *app, set *profile.Set, role assume.ARN) target {
-	t := target{profile: role.Name + "@" + role.Account, account: role.Account, explain: shellWord(role.String())}
+func (o *eachOptions) roleTarget(a *app, set *profile.Set, role assume.ARN) each.Target {
+	t := each.Target{Profile: role.Name + "@" + role.Account, Account: role.Account, Reference: shellWord(role.String())}
 	if o.sourceProfile != "" {
-		t.explain += " --source-profile " + shellWord(o.sourceProfile)
+		t.Reference += " --source-profile " + shellWord(o.sourceProfile)
 	}
-	t.make = func() (resolved, error) {
-		r, err := o.resolve(a, set, role.String())
-		r.chain.Name = t.profile
-		return r, err
-	}
+	t.Plan = func() (each.Plan, error) { return o.eachPlan(a, set, role.String(), t.Profile) }
 	return t
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/each"
 	"crossrole/internal/profile"
 )
 
@@ -117,6 +118,9 @@ func exitCode(err error) int {
 		invalid *assume.InvalidError
 		denied  *assume.DeniedError
 		person  *assume.PersonError
+
+		eachUsage  *each.UsageError
+		eachConfig *each.ConfigError
 	)
 	switch {
 	case err == nil:
@@ -125,9 +129,9 @@ func exitCode(err error) int {
 		return exit.Code
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &eachUsage):
 		return exitUsage
-	case errors.As(err, &invalid), errors.As(err, &config), profile.IsConfiguration(err):
+	case errors.As(err, &invalid), errors.As(err, &config), errors.As(err, &eachConfig), profile.IsConfiguration(err):
 		return exitConfiguration
 	case errors.As(err, &denied):
 		return exitDenied

@@ -27,7 +27,7 @@ var jsonShapes = []struct{ command, dir, name string }{
 	{"crossrole whoami --format json", "cmd/crossrole", "whoamiJSON"},
 	{"crossrole explain PROFILE --format json", "cmd/crossrole", "chainReport"},
 	{"crossrole explain --request FILE --format json", "internal/policy", "Result"},
-	{"crossrole each --format json, a line each", "cmd/crossrole", "record"},
+	{"crossrole each --format json, a line each", "internal/each", "Record"},
 	{"crossrole cache list --format json", "cmd/crossrole", "cacheListing"},
 	{"crossrole doctor --format json", "cmd/crossrole", "report"},
 }

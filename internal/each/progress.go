@@ -1,4 +1,4 @@
-package main
+package each
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// progress is the one line that a person watches: done, running, failed, time
-// left. Where nobody watches there is none. A nil progress is none either.
-type progress struct {
+// Progress is the one line that a person watches: done, running, failed, time
+// left. Where nobody watches there is none. A nil Progress is none either.
+type Progress struct {
 	to  io.Writer // nil: nobody watches
 	now func() time.Time
 
@@ -28,20 +28,21 @@ type progress struct {
 	}
 }
 
-// newProgress draws on stderr, if that is a terminal that can.
-func (a *app) newProgress(total int) *progress {
-	p := &progress{now: a.now}
-	p.counts.total, p.counts.start = total, a.now()
-	if a.errIsTerminal() && a.getenv("TERM") != "dumb" && a.getenv("NO_COLOR") == "" && total > 0 {
-		p.to = a.err
+// NewProgress draws a line about so many targets on a terminal; nil: nobody
+// watches. now is the clock.
+func NewProgress(to io.Writer, total int, now func() time.Time) *Progress {
+	p := &Progress{to: to, now: now}
+	p.counts.total, p.counts.start = total, now()
+	if total == 0 {
+		p.to = nil
 	}
-	p.resume()
+	p.Resume()
 	return p
 }
 
-// resume draws the line, pause takes it away: while a question is asked, the
-// screen is the question's.
-func (p *progress) resume() {
+// Resume draws the line, and Pause takes it away: while a question is asked,
+// the screen is the question's.
+func (p *Progress) Resume() {
 	if p == nil || p.to == nil {
 		return
 	}
@@ -57,7 +58,8 @@ func (p *progress) resume() {
 	}), mpb.BarFillerTrim(), mpb.BarRemoveOnComplete())
 }
 
-func (p *progress) pause() {
+// Pause takes the line away.
+func (p *Progress) Pause() {
 	if p == nil {
 		return
 	}
@@ -72,25 +74,31 @@ func (p *progress) pause() {
 }
 
 // begin counts a target that is running now.
-func (p *progress) begin() {
+func (p *Progress) begin() {
+	if p == nil {
+		return
+	}
 	p.counts.Lock()
 	defer p.counts.Unlock()
 	p.counts.running++
 }
 
 // add counts one that has ended.
-func (p *progress) add(r *outcome) {
+func (p *Progress) add(r *outcome) {
+	if p == nil {
+		return
+	}
 	p.counts.Lock()
 	defer p.counts.Unlock()
 	p.counts.running--
 	p.counts.done++
-	if r.code != exitDone {
+	if r.code != codeDone {
 		p.counts.failed++
 	}
 }
 
 // text is the line, in the longest form that fits.
-func (p *progress) text(width int) string {
+func (p *Progress) text(width int) string {
 	p.counts.Lock()
 	c := &p.counts
 	done, total, running, failed := c.done, c.total, c.running, c.failed
@@ -116,9 +124,9 @@ func timeLeft(took time.Duration, done, total int) string {
 	return (took / time.Duration(done) * time.Duration(total-done)).Round(time.Second).String()
 }
 
-// above gives a writer whose text appears over the line, for what a person
+// Above gives a writer whose text appears over the line, for what a person
 // reads on the same terminal.
-func (p *progress) above(w io.Writer, isTerminal bool) io.Writer {
+func (p *Progress) Above(w io.Writer, isTerminal bool) io.Writer {
 	if p == nil || p.to == nil || !isTerminal {
 		return w
 	}
@@ -126,7 +134,7 @@ func (p *progress) above(w io.Writer, isTerminal bool) io.Writer {
 }
 
 type overLine struct {
-	p *progress
+	p *Progress
 	w io.Writer
 }
 

@@ -1,4 +1,4 @@
-package main
+package each
 
 import (
 	"bufio"
@@ -15,12 +15,12 @@ import (
 	"github.com/google/renameio/v2/maybe"
 )
 
-// journal is the file of --resume: a record per target that is done, each
+// Journal is the file of --resume: a record per target that is done, each
 // written at once, so that a killed run loses at most the one it was writing.
 // Successes of before are kept and not repeated; failures are, and their old
 // records go. The records are those of --format jsonl, whose output can be a
-// journal.
-type journal struct {
+// journal. A nil Journal keeps nothing.
+type Journal struct {
 	path   string
 	lock   *flock.Flock
 	file   *os.File
@@ -34,9 +34,10 @@ type journal struct {
 // may have become known only when it was done.
 type doneKey struct{ profile, region string }
 
-// openJournal reads the successes of before and readies the file for more. Two
-// runs can't write to one journal.
-func openJournal(path string) (*journal, error) {
+// OpenJournal reads the successes of before and readies the file for more. Two
+// runs can't write to one journal. A file that can't be a journal, and one that
+// another run writes, is a *ConfigError.
+func OpenJournal(path string) (*Journal, error) {
 	j, kept, err := readJournal(path)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func openJournal(path string) (*journal, error) {
 	case err != nil:
 		return nil, fmt.Errorf("locking the journal: %w", err)
 	case !mine:
-		return nil, &configError{
+		return nil, &ConfigError{
 			Why:    "--resume " + strconv.Quote(path) + ": another run is writing this journal",
 			Advice: []string{"wait for it, or give each run (and each shard) a journal of its own"},
 		}
@@ -58,7 +59,7 @@ func openJournal(path string) (*journal, error) {
 	return j, nil
 }
 
-func (j *journal) ready(kept []byte) (err error) {
+func (j *Journal) ready(kept []byte) (err error) {
 	if err = maybe.WriteFile(j.path, kept, 0o600); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
@@ -69,21 +70,27 @@ func (j *journal) ready(kept []byte) (err error) {
 	return nil
 }
 
+// ReadJournal reads the successes of before, and writes nothing.
+func ReadJournal(path string) (*Journal, error) {
+	j, _, err := readJournal(path)
+	return j, err
+}
+
 // readJournal gives the lines of the targets that succeeded. A last line without
 // an end is what a killed run left; any other that is no record is an error, for
 // the file may be something else.
-func readJournal(path string) (*journal, []byte, error) {
-	j := &journal{path: path, done: map[doneKey]bool{}, known: map[string]bool{}}
+func readJournal(path string) (*Journal, []byte, error) {
+	j := &Journal{path: path, done: map[doneKey]bool{}, known: map[string]bool{}}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return j, nil, nil
 	}
 	if err != nil {
-		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+		return nil, nil, &ConfigError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
 	}
 	defer func() { _ = file.Close() }()
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + " is no regular file"} // a device may have no end
+		return nil, nil, &ConfigError{Why: "--resume " + strconv.Quote(path) + " is no regular file"} // a device may have no end
 	}
 	var kept bytes.Buffer
 	in := bufio.NewReader(file)
@@ -93,17 +100,17 @@ func readJournal(path string) (*journal, []byte, error) {
 			return j, kept.Bytes(), nil
 		}
 		if err != nil {
-			return nil, nil, &configError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+			return nil, nil, &ConfigError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
 		}
-		var rec record
+		var rec Record
 		if json.Unmarshal(line, &rec) != nil || rec.Profile == "" {
-			return nil, nil, &configError{
+			return nil, nil, &ConfigError{
 				Why:    fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(path), n),
 				Advice: []string{"name the journal of the run to go on with, or a file that does not exist yet"},
 			}
 		}
 		key := doneKey{rec.Profile, rec.Region}
-		if rec.ExitCode == exitDone && !j.done[key] {
+		if rec.ExitCode == codeDone && !j.done[key] {
 			j.done[key], j.known[rec.Profile] = true, true
 			kept.Write(line)
 		}
@@ -112,7 +119,7 @@ func readJournal(path string) (*journal, []byte, error) {
 
 // add records an outcome. What could not be written whole is taken back, and
 // nothing more is written.
-func (j *journal) add(r *outcome) error {
+func (j *Journal) add(r *outcome) error {
 	if j == nil || j.broken != nil {
 		return nil //nolint:nilerr // it was told when it broke
 	}
@@ -132,7 +139,8 @@ func (j *journal) add(r *outcome) error {
 	return nil
 }
 
-func (j *journal) close() error {
+// Close ends the file and lets other runs have it.
+func (j *Journal) Close() error {
 	if j == nil {
 		return nil
 	}
@@ -144,14 +152,14 @@ func (j *journal) close() error {
 }
 
 // unlock removes the lock's file while nobody else can have it.
-func (j *journal) unlock() error {
+func (j *Journal) unlock() error {
 	_ = os.Remove(j.lock.Path()) // on some systems not while it is open: it stays
 	return j.lock.Unlock()
 }
 
-// remaining leaves out what is done.
-func (j *journal) remaining(list []target) []target {
-	kept := make([]target, 0, len(list))
+// Remaining leaves out what is done.
+func (j *Journal) Remaining(list []Target) []Target {
+	kept := make([]Target, 0, len(list))
 	for _, t := range list {
 		if !j.has(t) {
 			kept = append(kept, t)
@@ -162,17 +170,17 @@ func (j *journal) remaining(list []target) []target {
 
 // has tells whether a target is done: in the region of --region, or in the one
 // that the profile has now.
-func (j *journal) has(t target) bool {
-	if !j.known[t.profile] {
+func (j *Journal) has(t Target) bool {
+	if !j.known[t.Profile] {
 		return false
 	}
-	region := t.region
+	region := t.Region
 	if region == "" {
-		r, err := t.make()
+		plan, err := t.Plan()
 		if err != nil {
 			return false
 		}
-		region = r.region()
+		region = plan.Region()
 	}
-	return j.done[doneKey{t.profile, region}]
+	return j.done[doneKey{t.Profile, region}]
 }

@@ -1,15 +1,12 @@
-package main
+package each
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"crossrole/internal/assume"
 )
 
 // summary counts what became of the targets, and keeps the failures by cause.
@@ -18,13 +15,16 @@ type summary struct {
 	failed      int
 	causes      []string // in the order in which they were met
 	by          map[string][]*outcome
+	judge       func(Target, error) Verdict
 }
 
-func newSummary(total int) *summary { return &summary{total: total, by: map[string][]*outcome{}} }
+func newSummary(total int, judge func(Target, error) Verdict) *summary {
+	return &summary{total: total, by: map[string][]*outcome{}, judge: judge}
+}
 
 func (s *summary) add(r *outcome) {
 	s.done++
-	if r.code == exitDone {
+	if r.code == codeDone {
 		return
 	}
 	s.failed++
@@ -43,35 +43,16 @@ var (
 // kindOf is a cause without what is each target's own, so that failures of one
 // cause stand together.
 func (s *summary) kindOf(r *outcome) string {
-	kind := strings.ReplaceAll(causeOf(r), strconv.Quote(r.target.profile), "PROFILE")
+	kind := strings.ReplaceAll(s.causeOf(r), strconv.Quote(r.target.Profile), "PROFILE")
 	return idInText.ReplaceAllString(accountInText.ReplaceAllString(kind, "ACCOUNT"), "ID")
 }
 
-// causeOf says what went wrong without naming the target, so that failures of
-// one cause stand together.
-func causeOf(r *outcome) string {
-	var denied *assume.DeniedError
-	var call *assume.CallError
-	var source *assume.SourceError
-	switch {
-	case r.err == nil:
+// causeOf says what went wrong without naming the target.
+func (s *summary) causeOf(r *outcome) string {
+	if r.err == nil {
 		return "the command ended with exit code " + strconv.Itoa(r.code)
-	case errors.As(r.err, &denied):
-		return "denied " + denied.Action + " (external ID " + yesNo(denied.ExternalIDSent) + ", MFA " + yesNo(denied.MFASent) + ")"
-	case errors.As(r.err, &call):
-		return call.Why
-	case errors.As(r.err, &source):
-		return source.Error()
-	default:
-		return r.err.Error()
 	}
-}
-
-func yesNo(yes bool) string {
-	if yes {
-		return "sent"
-	}
-	return "not sent"
+	return s.judge(r.target, r.err).Cause
 }
 
 const (
@@ -98,26 +79,33 @@ func (s *summary) write(w io.Writer, took time.Duration) {
 
 func (s *summary) writeCause(b *strings.Builder, cause string) {
 	list := s.by[cause]
-	fmt.Fprintf(b, "%6d  exit %d  %s\n", len(list), list[0].code, clean(causeOf(list[0])))
+	fmt.Fprintf(b, "%6d  exit %d  %s\n", len(list), list[0].code, clean(s.causeOf(list[0])))
 	var names []string
 	for _, r := range list[:min(len(list), mostNamed)] {
-		names = append(names, r.target.label())
+		names = append(names, r.target.Label())
 	}
 	text := strings.Join(names, ", ")
 	if more := len(list) - mostNamed; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	b.WriteString("        " + text + "\n")
-	for _, hint := range s.hints(list[0]) {
+	for _, hint := range s.judge(list[0].target, list[0].err).Hints {
 		b.WriteString("        hint: " + hint + "\n")
 	}
 }
 
-// hints are the advice for a cause, and for a refusal the line that explains.
-func (s *summary) hints(first *outcome) []string {
-	var denied *assume.DeniedError
-	if errors.As(first.err, &denied) && first.target.explain != "" {
-		return append(denied.Hints()[:1:1], "crossrole explain "+first.target.explain+" --live")
+func (s *summary) result() Result {
+	return Result{Total: s.total, Done: s.done, Failed: s.failed, Person: s.failed > 0 && s.failed == s.total && s.allPerson()}
+}
+
+// allPerson tells whether every failure is for want of a person.
+func (s *summary) allPerson() bool {
+	for _, list := range s.by {
+		for _, r := range list {
+			if r.err == nil || !s.judge(r.target, r.err).Person {
+				return false
+			}
+		}
 	}
-	return hintsOf(first.err)
+	return true
 }
