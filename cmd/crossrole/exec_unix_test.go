@@ -164,7 +164,8 @@ func TestNothingSecretInArgv(t *testing.T) {
 	}
 }
 
-// An MFA code is asked for on the terminal, though stdout goes elsewhere.
+// An MFA code is asked for on the terminal, though stdout goes elsewhere; one
+// that AWS refuses is asked for again.
 func TestExecAsksOnTheTerminal(t *testing.T) {
 	s := setStage(t, localsts.Options{})
 	env, err := s.environment(t.TempDir())
@@ -180,6 +181,8 @@ func TestExecAsksOnTheTerminal(t *testing.T) {
 	}
 	defer func() { _ = term.Close() }()
 	await(t, term, `MFA code of .*: `)
+	_, _ = fmt.Fprintln(term, "000000")
+	await(t, term, `(?s)AWS refused that code.*MFA code of .*: `)
 	code := exampleCode(t)
 	_, _ = fmt.Fprintln(term, code)
 	if said := await(t, term, `status=\d+`); !strings.HasSuffix(strings.TrimSpace(said), "status=0") || strings.Contains(said, code) {

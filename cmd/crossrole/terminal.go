@@ -39,6 +39,9 @@ func (a *app) askCode(ctx context.Context, q assume.CodeQuestion) (string, error
 		}
 	}
 	defer t.Close()
+	if q.Refused {
+		_, _ = io.WriteString(t.out, "AWS refused that code: it was mistyped, or used before. Wait for the next one.\n")
+	}
 	for range maxCodeTries {
 		text, err := t.askHidden(ctx, "MFA code of "+strconv.Quote(q.Serial)+" for "+q.For+": ")
 		if err != nil {

@@ -13,6 +13,59 @@ import (
 // processLimit bounds a credential_process or mfa_process, as the SDK does.
 const processLimit = time.Minute
 
+const (
+	// codeStep is for how long an authenticator shows one code (RFC 6238).
+	codeStep = 30 * time.Second
+	// maxCodes is how many codes one call is tried with. AWS takes each once, so
+	// the second of two calls within a step is refused though nothing is wrong.
+	maxCodes = 3
+)
+
+// withCode makes a call that needs an MFA code. If AWS refuses the code, it is
+// made again with the next one: a person is asked for it, and mfa_process runs
+// when the authenticator has moved on. A code of the command line is the only
+// one there is.
+func (r *Runner) withCode(ctx context.Context, given Secret, process string, q CodeQuestion, call func(code string) (Session, error)) (Session, error) {
+	var refused error
+	var last string
+	for try := 1; ; try++ {
+		code, err := r.code(ctx, given, process, q)
+		if _, gone := errors.AsType[*PersonError](err); refused != nil && (gone || code == last) {
+			return Session{}, refused // there is no other code: AWS's no is the news
+		}
+		if err != nil {
+			return Session{}, err
+		}
+		s, err := call(code)
+		if err == nil || given.IsSet() || try == maxCodes || !codeRefused(err) {
+			return s, err
+		}
+		refused, last, q.Refused = err, code, true
+		if process == "" {
+			continue
+		}
+		if err := r.nextCode(ctx, q.Serial); err != nil {
+			return Session{}, err
+		}
+	}
+}
+
+// codeRefused tells a code that is wrong or was used from every other refusal:
+// AWS has no error code of its own for it.
+func codeRefused(err error) bool {
+	denied, ok := errors.AsType[*DeniedError](err)
+	return ok && denied.badCode()
+}
+
+// nextCode waits until the authenticator shows another code.
+func (r *Runner) nextCode(ctx context.Context, serial string) error {
+	now := r.deps.Now()
+	wait := now.Truncate(codeStep).Add(codeStep).Sub(now)
+	r.deps.Notice("the MFA code of " + quoted(serial) + " was refused, as a code is that was used before: waiting " +
+		wait.Round(time.Second).String() + " for the next one")
+	return r.deps.Sleep(ctx, wait)
+}
+
 // code finds the MFA code: the flag, then mfa_process, then the person.
 func (r *Runner) code(ctx context.Context, given Secret, process string, q CodeQuestion) (string, error) {
 	if given.IsSet() {

@@ -157,7 +157,7 @@ func reasonOf(message string) string {
 // Hints lists the likeliest causes for this pair of accounts, in the order in
 // which they are worth checking.
 func (e *DeniedError) Hints() []string {
-	if strings.Contains(e.Message, "invalid MFA one time pass code") {
+	if e.badCode() {
 		return []string{"a code works once: wait for the next one, and check that it is the device of mfa_serial"}
 	}
 	if !e.takesExternalID() {
@@ -177,6 +177,11 @@ func (e *DeniedError) Hints() []string {
 		hints = append(hints, "session tags need sts:TagSession and a source identity needs sts:SetSourceIdentity, in the trust policy too")
 	}
 	return hints
+}
+
+// badCode tells that the MFA code was wrong, or used before.
+func (e *DeniedError) badCode() bool {
+	return strings.Contains(e.Message, "invalid MFA one time pass code")
 }
 
 // takesExternalID tells the calls that an external ID and an MFA code can go

@@ -19,15 +19,15 @@ func (r *Runner) roleStep(plan Plan, i int, key Fingerprint) Step {
 		Key: key, Kind: "role", Profile: call.Profile, RoleARN: call.Role.String(), Asked: call.Duration,
 		NeedsPerson: call.MFASerial != "" && call.MFAProcess == "" && !plan.MFACode.IsSet(),
 		Exchange: func(ctx context.Context, caller Session) (Session, error) {
-			in := call.input()
-			if call.MFASerial != "" {
-				code, err := r.code(ctx, plan.MFACode, call.MFAProcess, CodeQuestion{Profile: call.Profile, Serial: call.MFASerial, For: call.Role.String()})
-				if err != nil {
-					return Session{}, err
-				}
-				in.SerialNumber, in.TokenCode = aws.String(call.MFASerial), aws.String(code)
+			if call.MFASerial == "" {
+				return r.assumeRole(ctx, call.input(), caller, at)
 			}
-			return r.assumeRole(ctx, in, caller, at)
+			q := CodeQuestion{Profile: call.Profile, Serial: call.MFASerial, For: call.Role.String()}
+			return r.withCode(ctx, plan.MFACode, call.MFAProcess, q, func(code string) (Session, error) {
+				in := call.input()
+				in.SerialNumber, in.TokenCode = aws.String(call.MFASerial), aws.String(code)
+				return r.assumeRole(ctx, in, caller, at)
+			})
 		},
 	}
 }
@@ -147,27 +147,29 @@ func (r *Runner) mfaStep(plan Plan, key Fingerprint) Step {
 		Key: key, Kind: "mfa", Profile: m.Profile, Asked: m.Duration,
 		NeedsPerson: m.Process == "" && !plan.MFACode.IsSet(),
 		Exchange: func(ctx context.Context, caller Session) (Session, error) {
-			code, err := r.code(ctx, plan.MFACode, m.Process, CodeQuestion{Profile: m.Profile, Serial: m.Serial, For: "a session of " + m.Duration.String()})
-			if err != nil {
-				return Session{}, err
-			}
-			var out *sts.GetSessionTokenOutput
-			err = within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
-				out, err = r.sts.GetSessionToken(ctx, &sts.GetSessionTokenInput{
-					SerialNumber: &m.Serial, TokenCode: &code, DurationSeconds: aws.Int32(int32(m.Duration / time.Second)),
-				}, signedBy(caller))
-				return err
+			q := CodeQuestion{Profile: m.Profile, Serial: m.Serial, For: "a session of " + m.Duration.String()}
+			return r.withCode(ctx, plan.MFACode, m.Process, q, func(code string) (Session, error) {
+				in := &sts.GetSessionTokenInput{SerialNumber: &m.Serial, TokenCode: &code, DurationSeconds: aws.Int32(int32(m.Duration / time.Second))}
+				return r.sessionToken(ctx, in, caller, at)
 			})
-			r.logCall(at, err)
-			if err != nil {
-				return Session{}, at.explain(err)
-			}
-			s, err := sessionOf(out.Credentials, nil, nil, at)
-			s.skew = r.noticeSkew(out.ResultMetadata)
-			s.AccountID, s.ARN = caller.AccountID, caller.ARN
-			return s, err
 		},
 	}
+}
+
+func (r *Runner) sessionToken(ctx context.Context, in *sts.GetSessionTokenInput, caller Session, at place) (Session, error) {
+	var out *sts.GetSessionTokenOutput
+	err := within(ctx, r.deps.Timeout, func(ctx context.Context) (err error) {
+		out, err = r.sts.GetSessionToken(ctx, in, signedBy(caller))
+		return err
+	})
+	r.logCall(at, err)
+	if err != nil {
+		return Session{}, at.explain(err)
+	}
+	s, err := sessionOf(out.Credentials, nil, nil, at)
+	s.skew = r.noticeSkew(out.ResultMetadata)
+	s.AccountID, s.ARN = caller.AccountID, caller.ARN
+	return s, err
 }
 
 // Identity is GetCallerIdentity's answer.

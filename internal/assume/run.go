@@ -38,6 +38,8 @@ type Deps struct {
 	Parallel int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Sleep waits, or fails with ctx's error; nil waits for real.
+	Sleep func(ctx context.Context, d time.Duration) error
 }
 
 // CodeQuestion is what a person is told when a code is asked for.
@@ -45,6 +47,8 @@ type CodeQuestion struct {
 	Profile string
 	Serial  string
 	For     string // the role's ARN, or the session it is for
+	// Refused tells that AWS took none of the codes so far: each works once.
+	Refused bool
 }
 
 // Step is one exchange of a caller's session for the next.
@@ -103,6 +107,9 @@ func NewRunner(where Where, deps Deps) (*Runner, error) {
 	}
 	if deps.Now == nil {
 		deps.Now = time.Now
+	}
+	if deps.Sleep == nil {
+		deps.Sleep = sleep
 	}
 	if deps.Notice == nil {
 		deps.Notice = func(string) {}
