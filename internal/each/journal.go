@@ -42,16 +42,8 @@ func OpenJournal(path string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.lock = flock.New(path + ".lock")
-	mine, err := j.lock.TryLock()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("locking the journal: %w", err)
-	case !mine:
-		return nil, &ConfigError{
-			Why:    "--resume " + strconv.Quote(path) + ": another run is writing this journal",
-			Advice: []string{"wait for it, or give each run (and each shard) a journal of its own"},
-		}
+	if err := j.only(); err != nil {
+		return nil, err
 	}
 	if err := j.ready(kept); err != nil {
 		return nil, errors.Join(err, j.unlock())
@@ -59,12 +51,42 @@ func OpenJournal(path string) (*Journal, error) {
 	return j, nil
 }
 
+// only takes the journal's lock. Its file is trusted as little as the journal.
+func (j *Journal) only() error {
+	lock := j.path + ".lock"
+	if err := trustedAt(lock); err != nil {
+		return err
+	}
+	j.lock = flock.New(lock, flock.SetFlag(os.O_CREATE|os.O_RDWR|ours), flock.SetPermissions(0o600))
+	mine, err := j.lock.TryLock()
+	switch {
+	case err != nil:
+		if now := trustedAt(lock); now != nil {
+			return now
+		}
+		return fmt.Errorf("locking the journal: %w", err)
+	case !mine:
+		return &ConfigError{
+			Why:    "--resume " + strconv.Quote(j.path) + ": another run is writing this journal",
+			Advice: []string{"wait for it, or give each run (and each shard) a journal of its own"},
+		}
+	}
+	info, err := j.lock.Stat()
+	if err == nil {
+		err = trusted(lock, info)
+	}
+	if err != nil {
+		return errors.Join(err, j.lock.Unlock())
+	}
+	return nil
+}
+
 func (j *Journal) ready(kept []byte) (err error) {
 	if err = maybe.WriteFile(j.path, kept, 0o600); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
-	if j.file, err = os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-		return fmt.Errorf("opening the journal: %w", err)
+	if j.file, err = openOurs(j.path, os.O_WRONLY|os.O_APPEND); err != nil {
+		return err
 	}
 	j.size = int64(len(kept))
 	return nil
@@ -81,17 +103,14 @@ func ReadJournal(path string) (*Journal, error) {
 // the file may be something else.
 func readJournal(path string) (*Journal, []byte, error) {
 	j := &Journal{path: path, done: map[doneKey]bool{}, known: map[string]bool{}}
-	file, err := os.Open(path)
+	file, err := openOurs(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return j, nil, nil
 	}
 	if err != nil {
-		return nil, nil, &ConfigError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+		return nil, nil, err
 	}
 	defer func() { _ = file.Close() }()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, nil, &ConfigError{Why: "--resume " + strconv.Quote(path) + " is no regular file"} // a device may have no end
-	}
 	var kept bytes.Buffer
 	in := bufio.NewReader(file)
 	for n := 1; ; n++ {
