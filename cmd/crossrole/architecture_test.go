@@ -23,7 +23,8 @@ var rooms = map[string][]string{
 	"cache":      {},
 	"console":    {}, // handles secrets in addresses: see its package comment
 	"credserver": {},
-	"each":       {"run"},    // what an account is, and how its session is obtained, comes from the one who uses it
+	"each":       {"run"}, // what an account is, and how its session is obtained, comes from the one who uses it
+	"explain":    {"assume", "output", "policy", "profile"},
 	"iamread":    {"policy"}, // reads what explain judges: signed requests of its own, so that the SDK's IAM client is not linked
 	"localsts":   {"policy"},
 	"output":     {"assume", "profile"},
@@ -57,6 +58,7 @@ var parts = []struct {
 
 // banned says which packages a room itself (not its tests) must not reach for. net/url and net/netip only parse.
 var banned = map[string][]string{
+	"explain": {"os", "os/exec", "net", "net/http", "syscall"},
 	"output":  {"os", "os/exec", "net", "net/http", "syscall"},
 	"profile": {"os/exec", "net", "net/http"},
 	"policy":  {"os", "os/exec", "net", "net/http", "syscall"},
@@ -248,6 +250,7 @@ func TestEdgeRules(t *testing.T) {
 		{"internal/assume/plan.go", "crossrole/internal/profile", allowed},
 		{"internal/output/env.go", "crossrole/internal/assume", allowed},
 		{"internal/localsts/decide.go", "crossrole/internal/policy", allowed},
+		{"internal/explain/finding.go", "crossrole/internal/policy", allowed},
 		{"cmd/crossrole/main.go", "crossrole/internal/run", allowed},
 		{"cmd/crossrole/main.go", "github.com/spf13/cobra", allowed},
 		{"internal/profile/read.go", "gopkg.in/ini.v1", allowed},
@@ -263,6 +266,9 @@ func TestEdgeRules(t *testing.T) {
 		{"internal/assume/x.go", "crossrole/internal/output", "assume must not know output"},
 		{"internal/assume/x.go", "crossrole/internal/cache", "assume must not know cache"},
 		{"internal/assume/x.go", "crossrole/internal/localsts", "assume must not know localsts"},
+		{"internal/explain/x.go", "crossrole/internal/iamread", "explain must not know iamread"},
+		{"internal/explain/x.go", "net/http", "must not reach"},
+		{"internal/explain/x.go", "os", "must not reach"},
 		{"internal/cache/x_windows.go", "crossrole/internal/run", "cache must not know run"},
 		{"internal/cache/x_test.go", "crossrole/internal/run", "cache must not know run"},
 		{"internal/new/x.go", "crossrole/internal/run", "not in the table"},

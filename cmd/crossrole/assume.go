@@ -17,6 +17,7 @@ import (
 
 	"crossrole/internal/assume"
 	"crossrole/internal/output"
+	"crossrole/internal/output/plantext"
 )
 
 const assumeHelp = `Obtains a session of a role and prints its credentials.
@@ -115,9 +116,9 @@ func (o *assumeOptions) printPlan(a *app, p assume.Plan) error {
 	if o.format == output.JSON {
 		enc := json.NewEncoder(a.out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(newPlanJSON(p))
+		return enc.Encode(plantext.New(p))
 	}
-	return writePlan(a.out, p)
+	return plantext.Write(a.out, p)
 }
 
 // summarise is what a person sees on a terminal: nothing secret.

@@ -376,7 +376,7 @@ var quotedMessage = regexp.MustCompile("(?m)^### `([^`]+)`$")
 
 // Every message that the troubleshooting page explains is one that the program has: its fixed parts are in the sources.
 func TestTroubleshootingQuotesTheProgram(t *testing.T) {
-	texts := literals(t, "*.go", "../../internal/assume/*.go", "../../internal/profile/*.go", "../../internal/cache/*.go")
+	texts := literals(t, "*.go", "../../internal/assume/*.go", "../../internal/profile/*.go", "../../internal/cache/*.go", "../../internal/explain/*.go")
 	messages := quotedMessage.FindAllStringSubmatch(pages(t)["docs/troubleshooting.md"], -1)
 	if len(messages) < 10 {
 		t.Fatalf("only %d messages", len(messages))

@@ -150,7 +150,7 @@ func (r report) text(p painter) string {
 }
 
 func (f ailment) write(b *strings.Builder, p painter) {
-	word := map[level]func(string) string{levelWrong: p.bad, levelNote: p.doubt, levelOK: p.good}[f.Level]
+	word := map[level]func(string) string{levelWrong: p.Bad, levelNote: p.Doubt, levelOK: p.Good}[f.Level]
 	fmt.Fprintf(b, "%s  ", word(fmt.Sprintf("%-5s", f.Level)))
 	if f.File != "" {
 		where := clean(f.File)
@@ -167,7 +167,7 @@ func (f ailment) write(b *strings.Builder, p painter) {
 	case f.Fixed:
 		b.WriteString("       fixed\n")
 	case f.Fix != "":
-		b.WriteString("       " + p.quiet("fix: ") + clean(f.Fix) + "\n")
+		b.WriteString("       " + p.Quiet("fix: ") + clean(f.Fix) + "\n")
 	}
 }
 

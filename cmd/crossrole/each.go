@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/each"
+	"crossrole/internal/output/plantext"
 )
 
 const eachHelp = `Runs a command once in each of many accounts.
@@ -304,7 +305,7 @@ func (o *eachOptions) describe(a *app, list []each.Target) error {
 		}
 		r := p.(eachPlan).resolved
 		key := string(r.plan.Source.Kind) + "\x00" + r.plan.Source.Profile
-		for _, c := range newPlanJSON(r.plan).Calls {
+		for _, c := range plantext.New(r.plan).Calls {
 			raw, err := json.Marshal(c)
 			if err != nil {
 				return err
@@ -312,7 +313,7 @@ func (o *eachOptions) describe(a *app, list []each.Target) error {
 			key += "\x00" + string(raw)
 			calls[key] = true
 		}
-		for _, ask := range asks(r.plan) {
+		for _, ask := range plantext.Asks(r.plan) {
 			if r.plan.MFASession == nil { // each such call needs a code of its own
 				ask += key
 			}

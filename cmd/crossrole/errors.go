@@ -12,6 +12,7 @@ import (
 
 	"crossrole/internal/assume"
 	"crossrole/internal/each"
+	"crossrole/internal/explain"
 	"crossrole/internal/profile"
 )
 
@@ -115,6 +116,7 @@ func exitCode(err error) int {
 		exit    *exitError
 		usage   *usageError
 		config  *configError
+		unfit   *explain.ConfigError
 		invalid *assume.InvalidError
 		denied  *assume.DeniedError
 		person  *assume.PersonError
@@ -131,7 +133,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &eachUsage):
 		return exitUsage
-	case errors.As(err, &invalid), errors.As(err, &config), errors.As(err, &eachConfig), profile.IsConfiguration(err):
+	case errors.As(err, &invalid), errors.As(err, &config), errors.As(err, &eachConfig), errors.As(err, &unfit), profile.IsConfiguration(err):
 		return exitConfiguration
 	case errors.As(err, &denied):
 		return exitDenied

@@ -96,14 +96,6 @@ func withDashes(line []string, profile, command string) []string {
 	return slices.Concat(line[:at], []string{"--"}, line[at:])
 }
 
-func shellWords(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = shellWord(w)
-	}
-	return strings.Join(quoted, " ")
-}
-
 func (o *execOptions) run(ctx context.Context, a *app, name string, words []string) error {
 	command, err := a.command(words)
 	if err != nil {

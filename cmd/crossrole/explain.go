@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strconv"
@@ -8,7 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crossrole/internal/assume"
+	"crossrole/internal/explain"
 	"crossrole/internal/policy"
+	"crossrole/internal/profile"
 )
 
 // explainFlags are the flags of explain. Those of planFlags say what would be sent; the others say what there is.
@@ -194,55 +198,155 @@ func refuseFlags(cmd *cobra.Command, names []string, why string) error {
 // run answers from a request or from files that the flags name.
 func (f *explainFlags) run(a *app) error {
 	if f.request != "" {
-		req, err := f.readRequest(a)
+		found, err := f.wholeRequest(a)
 		if err != nil {
 			return err
 		}
-		return f.answer(a, finding{Result: policy.Evaluate(req), req: req})
+		return f.answer(a, &found, found.Decision)
 	}
-	found, err := f.fileFinding(a)
+	q, err := f.question(a)
 	if err != nil {
 		return err
 	}
-	return f.answer(a, found)
+	found, err := q.Answer(namedFiles{a})
+	if err != nil {
+		return err
+	}
+	return f.answer(a, &found, found.Decision)
 }
 
-// readRequest reads --request. Its context is complete as it stands.
-func (f *explainFlags) readRequest(a *app) (*policy.Request, error) {
+// wholeRequest answers --request.
+func (f *explainFlags) wholeRequest(a *app) (explain.Finding, error) {
 	in, name, err := a.open(f.request)
+	if err != nil {
+		return explain.Finding{}, err
+	}
+	defer func() { _ = in.Close() }()
+	return explain.Request(in, name)
+}
+
+// question is what the flags describe.
+func (f *explainFlags) question(a *app) (*explain.Question, error) {
+	q := &explain.Question{
+		Caller: f.callerByFlags(), RoleARN: f.over.RoleARN, Actions: f.actions, MFA: f.mfa, Now: a.now(),
+		Trust: f.trust, Boundary: f.boundary, Session: f.sessionPolicy, Identity: f.identity, SCPs: f.scps, RCPs: f.rcps, Accounts: f.accounts,
+	}
+	if f.organization != "" || f.management != "" {
+		q.Organization = &policy.Organization{ID: f.organization, ManagementAccount: f.management}
+	}
+	var err error
+	if q.Call, err = f.call(); err != nil {
+		return nil, err
+	}
+	q.Context, err = f.givenContext()
+	return q, err
+}
+
+func (f *explainFlags) callerByFlags() policy.Caller {
+	return policy.Caller{ARN: f.caller, PrincipalARN: f.principalARN, UniqueID: f.uniqueID}
+}
+
+// call is what the flags say would be sent. It is not checked against STS's limits: the question is about policies.
+func (f *explainFlags) call() (assume.Call, error) {
+	o := &f.over
+	call := assume.Call{ExternalID: o.ExternalID, SessionName: o.SessionName, SourceIdentity: o.SourceIdentity, TransitiveTags: o.TransitiveTags}
+	for _, text := range o.Tags {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return call, usagef("--tag %s must be KEY=VALUE", strconv.Quote(text))
+		}
+		call.Tags = append(call.Tags, assume.Tag{Key: key, Value: value})
+	}
+	return call, nil
+}
+
+// givenContext is what --context says: a repeated key is multi-valued.
+func (f *explainFlags) givenContext() (policy.Context, error) {
+	ctx := policy.Context{}
+	for _, text := range f.context {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok || key == "" {
+			return nil, usagef("--context %s must be KEY=VALUE", strconv.Quote(text))
+		}
+		v, again := ctx[key]
+		if again {
+			v = policy.Many(append(v.Values, value)...)
+		} else {
+			v = policy.One(value)
+		}
+		ctx[key] = v
+	}
+	return ctx, nil
+}
+
+// runProfile explains the chain of a profile or of a role's ARN.
+func (f *explainFlags) runProfile(ctx context.Context, a *app, name string) error {
+	chain, err := f.understand(a, name)
+	if err != nil {
+		return err
+	}
+	known := explain.Known{
+		Caller: f.callerByFlags(), EnvironmentAccount: a.getenv("AWS_ACCOUNT_ID"), MFA: f.mfa, Now: a.now(),
+		Accounts: f.accounts, Files: namedFiles{a},
+	}
+	if f.live && chain.Callable() {
+		if known.Live, err = f.goLive(ctx, a, chain.Plan()); err != nil {
+			return err
+		}
+		if f.try {
+			known.Try = f.trying(a, chain.Plan().Where)
+		}
+	}
+	report, err := chain.Report(ctx, known)
+	if err != nil {
+		return err
+	}
+	return f.answer(a, report, report.Decision)
+}
+
+// understand resolves the profile, or finds out why it does not resolve.
+func (f *explainFlags) understand(a *app, name string) (*explain.Chain, error) {
+	set, err := a.profiles()
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	req, err := policy.ParseRequest(in, name)
-	var syntax *policy.SyntaxError
-	if errors.As(err, &syntax) {
-		return nil, &configError{Why: "reading the request: " + syntax.Error(), Advice: []string{"docs/explain.md has the shape of a request"}}
+	chain, err := f.chain(a, set, name)
+	over := f.over
+	over.Who, over.ReadFile, over.SharedMFA = a.who(), newSources(a).readFile, set.SharesMFA
+	if name == "" {
+		name = profile.SelectedProfile(a.getenv).Text
 	}
-	return req, err
+	return explain.Understand(set, name, chain, err, over)
 }
 
 // answer prints what was found; the exit code is part of it.
-func (f *explainFlags) answer(a *app, found finding) error {
+func (f *explainFlags) answer(a *app, found explanation, d policy.Decision) error {
 	var err error
 	if f.format == "json" {
-		err = writeJSON(a.out, found)
+		err = found.JSON(a.out)
 	} else {
-		_, err = io.WriteString(a.out, explainText(a.painter(), found, f.trace))
+		err = found.Text(a.out, a.painter(), f.trace)
 	}
 	if err != nil {
 		return err
 	}
-	return decisionExit(found.Decision)
+	return decisionExit(d)
 }
 
+// explanation is what room explain found.
+type explanation interface {
+	Text(w io.Writer, p explain.Paint, trace bool) error
+	JSON(w io.Writer) error
+}
+
+// decisionExit is the exit code of a decision; "" is of a profile that was only described.
 func decisionExit(d policy.Decision) error {
 	switch d {
-	case policy.DecisionAllow:
+	case policy.DecisionAllow, "":
 		return nil
 	case policy.DecisionDeny:
 		return &exitError{Code: exitDenied}
-	case decisionUnknown:
+	case explain.DecisionUnknown:
 		return &exitError{Code: exitFailed}
 	default:
 		return &exitError{Code: exitConfiguration}

@@ -351,29 +351,18 @@ func TestExplainNamesKeysThatNobodyGave(t *testing.T) {
 func TestPainter(t *testing.T) {
 	env := map[string]string{}
 	a := &app{getenv: func(n string) string { return env[n] }, outIsTerminal: func() bool { return true }}
-	if got := a.painter().bad("DENIED"); !strings.Contains(got, "\x1b[") {
+	if got := a.painter().Bad("DENIED"); !strings.Contains(got, "\x1b[") {
 		t.Errorf("no colour on a terminal: %q", got)
 	}
 	for name, value := range map[string]string{"NO_COLOR": "1", "TERM": "dumb"} {
 		env = map[string]string{name: value}
-		if got := a.painter().bad("DENIED"); got != "DENIED" {
+		if got := a.painter().Bad("DENIED"); got != "DENIED" {
 			t.Errorf("%s=%s: %q", name, value, got)
 		}
 	}
 	env, a.outIsTerminal = nil, func() bool { return false }
-	if got := a.painter().bad("DENIED"); got != "DENIED" {
+	if got := a.painter().Bad("DENIED"); got != "DENIED" {
 		t.Errorf("piped: %q", got)
-	}
-}
-
-func TestUnknowable(t *testing.T) {
-	for key, want := range map[string]bool{
-		"aws:SourceIp": true, "AWS:SOURCEIP": true, "aws:PrincipalTag/team": true, "aws:PrincipalTag": false, "sts:ExternalId": false,
-		"aws:SourceIp/x": false, "aws:MultiFactorAuthPresent": false, "": false,
-	} {
-		if got := unknowable(key); got != want {
-			t.Errorf("%q: %v", key, got)
-		}
 	}
 }
 

@@ -20,8 +20,8 @@ func (p painter) paint(text string, attributes ...color.Attribute) string {
 	return c.Sprint(text)
 }
 
-func (p painter) good(text string) string  { return p.paint(text, color.FgGreen, color.Bold) }
-func (p painter) bad(text string) string   { return p.paint(text, color.FgRed, color.Bold) }
-func (p painter) doubt(text string) string { return p.paint(text, color.FgYellow, color.Bold) }
-func (p painter) head(text string) string  { return p.paint(text, color.Bold) }
-func (p painter) quiet(text string) string { return p.paint(text, color.Faint) }
+func (p painter) Good(text string) string  { return p.paint(text, color.FgGreen, color.Bold) }
+func (p painter) Bad(text string) string   { return p.paint(text, color.FgRed, color.Bold) }
+func (p painter) Doubt(text string) string { return p.paint(text, color.FgYellow, color.Bold) }
+func (p painter) Head(text string) string  { return p.paint(text, color.Bold) }
+func (p painter) Quiet(text string) string { return p.paint(text, color.Faint) }

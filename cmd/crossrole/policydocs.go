@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/explain"
 	"crossrole/internal/policy"
 )
 
@@ -61,24 +62,22 @@ type bothSides struct {
 }
 
 // fromProfile fills what the flags leave open from the last hop of a profile's chain.
-func (f *sideFlags) fromProfile(h *hopReport) {
+func (f *sideFlags) fromProfile(role string, spec policy.TrustSpec) {
 	if f.roleARN == "" {
-		f.roleARN = h.Call.RoleARN
+		f.roleARN = role
 	}
-	if principal := h.trustedPrincipal(); len(f.callers) == 0 && principal != "" {
-		f.callers = []string{principal}
+	if len(f.callers) == 0 {
+		f.callers = spec.Callers
 	}
 	if f.externalID == "" && !f.newExternalID {
-		f.externalID = h.context.ExternalID
+		f.externalID = spec.ExternalID
 	}
-	f.requireMFA = f.requireMFA || h.mfa
+	f.requireMFA = f.requireMFA || spec.RequireMFA
 	if f.sessionTags == nil {
-		for _, t := range h.context.Tags {
-			f.sessionTags = append(f.sessionTags, t.Key)
-		}
+		f.sessionTags = spec.SessionTags
 	}
 	if f.sourceIdentity == "" {
-		f.sourceIdentity = h.context.SourceIdentity
+		f.sourceIdentity = spec.SourceIdentity
 	}
 }
 
@@ -197,7 +196,7 @@ func callerAccount(caller string) string {
 	if policy.IsAccountID(caller) {
 		return caller
 	}
-	return accountOfARN(caller)
+	return accountOf(caller)
 }
 
 // template renders one side for CloudFormation or Terraform: the role's, or that of the callers of one account.
@@ -324,11 +323,11 @@ func (o *policyOptions) complete(a *app, name string) error {
 	case assume.LooksLikeARN(name):
 		o.roleARN = name
 	case name != "":
-		h, err := lastHop(a, name)
+		role, spec, err := lastCall(a, name)
 		if err != nil {
 			return err
 		}
-		o.fromProfile(h)
+		o.fromProfile(role, spec)
 	}
 	if o.roleARN == "" {
 		return asUsage(errors.New("which role? name a profile, or give --role-arn"), "see crossrole policy "+o.kind+" --help")
@@ -337,26 +336,25 @@ func (o *policyOptions) complete(a *app, name string) error {
 		if o.kind != "permission" && o.side != sideCaller {
 			return asUsage(errors.New("whom shall the role let in? give --caller (or --service)"), "crossrole whoami SOURCE_PROFILE tells the caller's ARN")
 		}
-		o.callers = []string{accountOfARN(o.roleARN)} // the callers' own side does not name them
+		o.callers = []string{accountOf(o.roleARN)} // the callers' own side does not name them
 	}
 	return nil
 }
 
-// lastHop is the call that ends a profile's chain.
-func lastHop(a *app, name string) (*hopReport, error) {
-	f := &explainFlags{}
-	e, err := f.understand(a, name)
+// lastCall is what the call that ends a profile's chain needs of the role's side.
+func lastCall(a *app, name string) (role string, spec policy.TrustSpec, err error) {
+	chain, err := (&explainFlags{}).understand(a, name)
 	if err != nil {
-		return nil, err
+		return "", spec, err
 	}
-	if e.broken {
-		return nil, &configError{Why: e.problems[0].Problem, Advice: append(e.problems[0].Hints, "crossrole explain "+shellWord(name)+" tells all that can't work")}
+	if fault := chain.Fault(); fault != nil {
+		return "", spec, &configError{Why: fault.Problem, Advice: append(fault.Hints, "crossrole explain "+shellWord(name)+" tells all that can't work")}
 	}
-	r := f.report(a, e)
-	if len(e.plan.Calls) == 0 {
-		return nil, &configError{Why: "profile " + strconv.Quote(name) + " assumes no role by AssumeRole", Advice: []string{"give --role-arn"}}
+	role, spec, ok := chain.LastCall(explain.Known{EnvironmentAccount: a.getenv("AWS_ACCOUNT_ID")})
+	if !ok {
+		return "", spec, &configError{Why: "profile " + strconv.Quote(name) + " assumes no role by AssumeRole", Advice: []string{"give --role-arn"}}
 	}
-	return &r.Hops[len(r.Hops)-1], nil
+	return role, spec, nil
 }
 
 func (o *policyOptions) render(s *bothSides) (string, error) {
@@ -387,6 +385,12 @@ func (o *policyOptions) tell(a *app, s *bothSides) {
 // needsBoth tells whether some caller also needs its own side's policy: one in another account, or a whole account.
 func (s *bothSides) needsBoth() bool {
 	return slices.ContainsFunc(s.spec.Callers, func(c string) bool {
-		return policy.IsAccountID(c) || strings.HasSuffix(c, ":root") || accountOfARN(c) != s.role.Account
+		return policy.IsAccountID(c) || strings.HasSuffix(c, ":root") || accountOf(c) != s.role.Account
 	})
+}
+
+// accountOf is the account that an ARN is of, or "".
+func accountOf(arn string) string {
+	a, _ := policy.ParseARN(arn)
+	return a.Account
 }

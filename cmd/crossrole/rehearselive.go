@@ -30,12 +30,11 @@ func (o *rehearseOptions) liveAccount(ctx context.Context, a *app, name string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &live{}
-	l.addReader(a, r.plan.Where, session, who, "profile "+clean(name))
-	if len(l.readers) == 0 {
+	client := a.iamReader(r.plan.Where, session, who)
+	if client == nil {
 		return nil, nil, &configError{Why: fmt.Sprintf("profile %q: IAM's endpoint in the partition of %s is not known", name, clean(who.ARN))}
 	}
-	text, missing, err := l.readers[0].client.Snapshot(ctx)
+	text, missing, err := client.Snapshot(ctx)
 	if err != nil {
 		return nil, nil, withHints(fmt.Errorf("snapshot of account %s with profile %q: %w", who.Account, name, err),
 			"the profile needs iam:GetAccountAuthorizationDetails; ReadOnlyAccess and SecurityAudit have it")

@@ -435,28 +435,28 @@ func joinDocuments(as string, docs []sideDocument) string {
 
 // leftToDo says what a person still has to do, and in which account.
 func (o *setupOptions) leftToDo(name string, s *bothSides, docs []sideDocument) string {
-	t := &textWriter{}
-	t.line("left to do:")
+	t := &lines{}
+	t.add("left to do:")
 	step := 0
 	next := func(format string, args ...any) {
 		step++
-		t.line("  "+strconv.Itoa(step)+". "+format, args...)
+		t.add("  "+strconv.Itoa(step)+". "+format, args...)
 	}
 	roleFile := o.place(docs, sideRole, "")
 	roleName := s.roleARN[strings.LastIndexByte(s.roleARN, '/')+1:]
 	next("in account %s, where the role is: give %s the trust policy (%s)", s.role.Account, s.roleARN, roleFile)
 	if o.as == "json" && o.out != "" {
-		t.line("     new:      aws iam create-role --role-name %s --assume-role-policy-document file://%s%s", roleName, shellWord(roleFile), pathFlag(s.role))
-		t.line("     existing: aws iam update-assume-role-policy --role-name %s --policy-document file://%s (it replaces what is there)", roleName, shellWord(roleFile))
+		t.add("     new:      aws iam create-role --role-name %s --assume-role-policy-document file://%s%s", roleName, shellWord(roleFile), pathFlag(s.role))
+		t.add("     existing: aws iam update-assume-role-policy --role-name %s --policy-document file://%s (it replaces what is there)", roleName, shellWord(roleFile))
 	}
 	for _, c := range s.spec.Callers {
 		o.callerStep(t, next, c, s, o.place(docs, sideCaller, callerAccount(c)))
 	}
 	next("then ask: crossrole explain %s --live, and use it: eval $(crossrole assume %s)", shellWord(name), shellWord(name))
-	return t.b.String()
+	return t.String()
 }
 
-func (o *setupOptions) callerStep(t *textWriter, next func(string, ...any), caller string, s *bothSides, file string) {
+func (o *setupOptions) callerStep(t *lines, next func(string, ...any), caller string, s *bothSides, file string) {
 	a, _ := policy.ParseARN(caller)
 	account := callerAccount(caller)
 	kind, rest, _ := strings.Cut(a.Resource, "/")
@@ -471,7 +471,7 @@ func (o *setupOptions) callerStep(t *textWriter, next func(string, ...any), call
 	}
 	next("in account %s, where the caller is: attach %s to %s (%s)", account, s.name, who, file)
 	if o.as == "json" && o.out != "" && (kind == "user" || kind == "role") {
-		t.line("     aws iam put-%s-policy --%s-name %s --policy-name %s --policy-document file://%s", kind, kind,
+		t.add("     aws iam put-%s-policy --%s-name %s --policy-name %s --policy-document file://%s", kind, kind,
 			shellWord(rest[strings.LastIndexByte(rest, '/')+1:]), s.name, shellWord(file))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -21,18 +22,21 @@ import (
 var jsonShapes = []struct{ command, dir, name string }{
 	{"crossrole assume --format process", "internal/output", "processJSON"},
 	{"crossrole assume --format json", "internal/output", "documentJSON"},
-	{"crossrole assume --dry-run --format json", "cmd/crossrole", "planJSON"},
+	{"crossrole assume --dry-run --format json", "internal/output/plantext", "Plan"},
 	{"crossrole show --format json", "cmd/crossrole", "showJSON"},
 	{"crossrole list --format json", "cmd/crossrole", "listJSON"},
 	{"crossrole whoami --format json", "cmd/crossrole", "whoamiJSON"},
-	{"crossrole explain PROFILE --format json", "cmd/crossrole", "chainReport"},
+	{"crossrole explain PROFILE --format json", "internal/explain", "Report"},
 	{"crossrole explain --request FILE --format json", "internal/policy", "Result"},
 	{"crossrole each --format json, a line each", "internal/each", "Record"},
 	{"crossrole cache list --format json", "cmd/crossrole", "cacheListing"},
 	{"crossrole doctor --format json", "cmd/crossrole", "report"},
 }
 
-// types are the type declarations of one package.
+// shared is the package whose shapes are part of other packages' shapes.
+const shared = "internal/output/plantext"
+
+// types are the type declarations of one package, and under their qualified names those of the shared one.
 type types map[string]ast.Expr
 
 func parseTypes(t *testing.T, dir string) types {
@@ -120,6 +124,9 @@ func (ty types) describe(e ast.Expr) (kind, inner, suffix string) {
 		case "RawMessage":
 			return "JSON value", "", ""
 		}
+		if name := fmt.Sprint(e.X) + "." + e.Sel.Name; ty[name] != nil {
+			return "object", name, ""
+		}
 		return "text", "", ""
 	case *ast.Ident:
 		switch e.Name {
@@ -158,6 +165,9 @@ func shapesPage(t *testing.T) string {
 	for _, shape := range jsonShapes {
 		if parsed[shape.dir] == nil {
 			parsed[shape.dir] = parseTypes(t, shape.dir)
+			for name, expr := range parseTypes(t, shared) {
+				parsed[shape.dir][path.Base(shared)+"."+name] = expr
+			}
 		}
 		ty := parsed[shape.dir]
 		s, ok := ty[shape.name].(*ast.StructType)

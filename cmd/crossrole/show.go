@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crossrole/internal/output/plantext"
 	"crossrole/internal/profile"
 )
 
@@ -265,9 +266,9 @@ func showSourceText(s profile.Source) string {
 		return "none: the profile holds no credentials and no role"
 	}
 	if s.Role != nil {
-		return sourceText(s) + ", as " + clean(s.Role.RoleARN.Text)
+		return plantext.NewSource(s).Text() + ", as " + clean(s.Role.RoleARN.Text)
 	}
-	return sourceText(s)
+	return plantext.NewSource(s).Text()
 }
 
 // hopRows prints what goes into the call besides the role.

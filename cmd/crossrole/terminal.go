@@ -115,17 +115,3 @@ func (t *terminal) askLine(ctx context.Context, prompt string) (string, error) {
 		return "", context.Canceled
 	}
 }
-
-// shellWord quotes a word for a command line that a person may paste.
-func shellWord(text string) string {
-	plain := text != "" && strings.IndexFunc(text, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+%,=", r)
-	}) < 0
-	if plain {
-		return text
-	}
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return strconv.Quote(text)
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}

@@ -2,22 +2,24 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
+
+	"crossrole/internal/output/word"
 )
 
-// clean makes hostile text safe for a terminal: what has a character that does
-// not print is quoted.
-func clean(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
-}
+// clean makes hostile text safe for a terminal.
+func clean(text string) string { return word.Clean(text) }
+
+// shellWord quotes a word for a command line that a person may paste.
+func shellWord(text string) string { return word.Shell(text) }
+
+// shellWords quotes and joins the words of a command line.
+func shellWords(words []string) string { return word.Line(words) }
 
 // sortedPairs walks a map in the order of its keys.
 func sortedPairs[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
@@ -40,3 +42,8 @@ func harmless(text string) string {
 		return r
 	}, text)
 }
+
+// lines is a text that grows by lines.
+type lines struct{ strings.Builder }
+
+func (l *lines) add(format string, args ...any) { fmt.Fprintf(l, format+"\n", args...) }

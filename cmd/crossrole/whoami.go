@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/output/plantext"
 	"crossrole/internal/profile"
 )
 
@@ -157,16 +158,16 @@ func environmentSettings(getenv func(string) string) profile.Settings {
 
 // whoamiJSON is the documented shape of `whoami --format json`.
 type whoamiJSON struct {
-	Version   int          `json:"version"`
-	Account   string       `json:"account"`
-	ARN       string       `json:"arn"`
-	UserID    string       `json:"user_id"`
-	Profile   string       `json:"profile"`    // "" for credentials that no profile holds
-	ExpiresAt *time.Time   `json:"expires_at"` // null for credentials that don't expire
-	Source    sourceJSON   `json:"source"`
-	Chain     []linkJSON   `json:"chain"` // the roles in the order in which they were assumed
-	Region    string       `json:"region"`
-	Shadows   []shadowJSON `json:"shadows"`
+	Version   int             `json:"version"`
+	Account   string          `json:"account"`
+	ARN       string          `json:"arn"`
+	UserID    string          `json:"user_id"`
+	Profile   string          `json:"profile"`    // "" for credentials that no profile holds
+	ExpiresAt *time.Time      `json:"expires_at"` // null for credentials that don't expire
+	Source    plantext.Source `json:"source"`
+	Chain     []linkJSON      `json:"chain"` // the roles in the order in which they were assumed
+	Region    string          `json:"region"`
+	Shadows   []shadowJSON    `json:"shadows"`
 }
 
 type linkJSON struct {
@@ -183,7 +184,7 @@ type shadowJSON struct {
 func newWhoami(r resolved, s assume.Session, id assume.Identity, found []shadowJSON) whoamiJSON {
 	w := whoamiJSON{
 		Version: 1, Account: id.Account, ARN: id.ARN, UserID: id.UserID, Profile: r.chain.Name,
-		Source: sourceJSON{string(r.plan.Source.Kind), r.plan.Source.Profile},
+		Source: plantext.NewSource(r.plan.Source),
 		Chain:  []linkJSON{}, Region: r.plan.Where.Region, Shadows: append([]shadowJSON{}, found...),
 	}
 	if !s.Expires.IsZero() {
@@ -208,7 +209,7 @@ func (w whoamiJSON) text(now time.Time) string {
 	if w.Profile != "" {
 		line("profile", clean(w.Profile))
 	}
-	line("source", sourceText(profile.Source{Kind: profile.SourceKind(w.Source.Kind), Profile: w.Source.Profile}))
+	line("source", w.Source.Text())
 	for _, link := range w.Chain {
 		line("role", clean(link.RoleARN))
 	}

@@ -89,6 +89,9 @@ func (e *APIError) Denied() bool {
 	return strings.HasPrefix(e.Code, "AccessDenied") || e.Code == "UnauthorizedOperation"
 }
 
+// NoSuchEntity tells that there is no user, role or policy of that name.
+func (e *APIError) NoSuchEntity() bool { return hasCode(e, "NoSuchEntity") }
+
 // hasCode tells an answer with one of these codes.
 func hasCode(err error, codes ...string) bool {
 	var api *APIError

@@ -88,11 +88,17 @@ func TestBothWaysOfReading(t *testing.T) {
 			if err != nil || found.Caller.ARN != session.ARN || found.Caller.PrincipalARN != role.ARN || len(found.Identity) != 1 {
 				t.Errorf("%+v, %v", found, err)
 			}
-			if _, err := c.Role(t.Context(), "arn:aws:iam::111111111111:role/None"); !NoSuchRole(err) {
+			if _, err := c.Role(t.Context(), "arn:aws:iam::111111111111:role/None"); !noSuchRole(err) {
 				t.Errorf("a role that is not there: %v", err)
 			}
 		})
 	}
+}
+
+// noSuchRole is how whoever reads a role finds out that there is none.
+func noSuchRole(err error) bool {
+	var e interface{ NoSuchEntity() bool }
+	return errors.As(err, &e) && e.NoSuchEntity()
 }
 
 func TestPartsThatAreDeniedAreNamed(t *testing.T) {
@@ -175,7 +181,7 @@ func TestHostileAnswers(t *testing.T) {
 			if _, err := c.Organization(t.Context()); err == nil || strings.ContainsAny(err.Error(), "\x1b\n\a") {
 				t.Errorf("organization: %d %q: %v", status, body, err)
 			}
-			if _, err := c.Levels(t.Context(), "111111111111", ServiceControl); err == nil {
+			if _, err := c.SCPs(t.Context(), "111111111111"); err == nil {
 				t.Errorf("levels: %d %q: no error", status, body)
 			}
 		}
@@ -186,7 +192,7 @@ func TestEndlessListEnds(t *testing.T) {
 	c := served(t, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, `{"Parents":[{"Id":"ou-1","Type":"ORGANIZATIONAL_UNIT"}]}`)
 	})
-	if _, err := c.Levels(t.Context(), "111111111111", ServiceControl); err == nil || !strings.Contains(err.Error(), "deeper than any") {
+	if _, err := c.SCPs(t.Context(), "111111111111"); err == nil || !strings.Contains(err.Error(), "deeper than any") {
 		t.Error(err)
 	}
 }

@@ -175,9 +175,6 @@ func document(text, file string) *policy.Document {
 	return p.Document(file)
 }
 
-// NoSuchRole tells that the account has no role of that name, as far as its IAM says.
-func NoSuchRole(err error) bool { return hasCode(err, "NoSuchEntity") }
-
 // Role reads a role's trust policy by the role's name; the path in the ARN that is found may be another.
 func (c *Client) Role(ctx context.Context, roleARN string) (*policy.FoundRole, error) {
 	var r entityResult

@@ -8,38 +8,41 @@ import (
 	"crossrole/internal/policy"
 )
 
-// Organization is what could be read of the organization that the credentials' account is in.
-type Organization struct {
-	None bool // the account is in no organization
-	policy.Organization
-}
-
-// Organization describes the credentials' own organization; a member may be allowed that too.
-func (c *Client) Organization(ctx context.Context) (Organization, error) {
+// Organization describes the credentials' own organization, which a member may be allowed too; nil when the account is in none.
+func (c *Client) Organization(ctx context.Context) (*policy.Organization, error) {
 	var r struct {
 		Organization struct{ Id, MasterAccountId string }
 	}
 	err := c.organizations(ctx, "DescribeOrganization", struct{}{}, &r)
 	switch {
 	case hasCode(err, "AWSOrganizationsNotInUse"):
-		return Organization{None: true}, nil
+		return nil, nil //nolint:nilnil // no organization is an answer
 	case err != nil:
-		return Organization{}, err
+		return nil, err
 	case r.Organization.Id == "":
-		return Organization{}, errors.New("organizations:DescribeOrganization: the answer names no organization")
+		return nil, errors.New("organizations:DescribeOrganization: the answer names no organization")
 	}
-	return Organization{Organization: policy.Organization{ID: r.Organization.Id, ManagementAccount: r.Organization.MasterAccountId}}, nil
+	return &policy.Organization{ID: r.Organization.Id, ManagementAccount: r.Organization.MasterAccountId}, nil
 }
 
 // The kinds of policy that an organization hangs on its accounts.
 const (
-	ServiceControl  = "SERVICE_CONTROL_POLICY"
-	ResourceControl = "RESOURCE_CONTROL_POLICY"
+	serviceControl  = "SERVICE_CONTROL_POLICY"
+	resourceControl = "RESOURCE_CONTROL_POLICY"
 )
 
-// Levels reads the SCPs or RCPs of an account, from the root down to the account itself. Only the management account and
-// delegated administrators may.
-func (c *Client) Levels(ctx context.Context, account, kind string) ([]policy.Level, error) {
+// SCPs reads the service control policies of an account, from the root down to the account itself; nil when they are not in
+// force. Only the management account and delegated administrators may.
+func (c *Client) SCPs(ctx context.Context, account string) ([]policy.Level, error) {
+	return c.levels(ctx, account, serviceControl)
+}
+
+// RCPs reads the resource control policies of an account, as [Client.SCPs] does.
+func (c *Client) RCPs(ctx context.Context, account string) ([]policy.Level, error) {
+	return c.levels(ctx, account, resourceControl)
+}
+
+func (c *Client) levels(ctx context.Context, account, kind string) ([]policy.Level, error) {
 	chain, err := c.parents(ctx, account)
 	if err != nil {
 		return nil, err
@@ -55,7 +58,7 @@ func (c *Client) Levels(ctx context.Context, account, kind string) ([]policy.Lev
 		}
 		levels = append(levels, level)
 	}
-	if kind == ServiceControl && allEmpty(levels) {
+	if kind == serviceControl && allEmpty(levels) {
 		return nil, nil // without any SCP the type is not enabled: FullAWSAccess can't be taken from everywhere
 	}
 	return levels, nil

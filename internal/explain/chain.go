@@ -1,97 +1,62 @@
-package main
+package explain
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
 )
 
-// chainReport is what explain says of a profile, and its documented JSON.
-type chainReport struct {
-	Version  int             `json:"version"`
-	Profile  string          `json:"profile"`
-	Decision policy.Decision `json:"decision,omitempty"` // absent when no policies were looked at
-	Source   sourceJSON      `json:"source"`
-	Hops     []hopReport     `json:"hops"`
-	Problems []problem       `json:"problems"`
-	Warnings []string        `json:"warnings"`
-}
-
-// problem is something in a profile that can't work.
-type problem struct {
-	Profile string   `json:"profile,omitempty"`
-	Where   string   `json:"where,omitempty"` // file:line, $NAME or a flag
-	Problem string   `json:"problem"`
-	Stops   bool     `json:"stops"` // nothing can be called; otherwise it only goes differently than written
-	Hints   []string `json:"hints"`
-}
-
-// explained is a chain as far as it could be read.
-type explained struct {
+// Chain is a profile's chain as far as it could be read, with all that is wrong with it.
+type Chain struct {
 	chain    profile.Chain
 	plan     assume.Plan
 	broken   bool // plan stands for repaired values: nothing may be called
-	problems []problem
+	problems []Problem
 }
 
-// runProfile explains the chain of a profile or of a role's ARN.
-func (f *explainFlags) runProfile(ctx context.Context, a *app, name string) error {
-	e, err := f.understand(a, name)
-	if err != nil {
-		return err
-	}
-	var l *live
-	if f.live && !e.broken && (len(e.plan.Calls) > 0 || e.plan.Exchange != nil) {
-		if l, err = f.goLive(ctx, a, e); err != nil {
-			return err
-		}
-		f.caller, f.uniqueID = l.caller.ARN, l.caller.UserID
-	}
-	report := f.report(a, e)
-	if err := f.judge(ctx, a, e, l, &report); err != nil {
-		return err
-	}
-	if f.format == "json" {
-		err = writeJSON(a.out, report)
-	} else {
-		_, err = io.WriteString(a.out, chainText(a.painter(), report, f.trace))
-	}
-	if err != nil || report.Decision == "" {
-		return err
-	}
-	return decisionExit(report.Decision)
-}
-
-// understand resolves the profile and collects all that is wrong with it, where other commands stop at the first.
-func (f *explainFlags) understand(a *app, name string) (*explained, error) {
-	set, err := a.profiles()
-	if err != nil {
-		return nil, err
-	}
-	e := &explained{}
-	e.chain, err = f.chain(a, set, name)
-	if err != nil {
-		if e.chain, err = e.recover(a, set, name, err); err != nil {
+// Understand collects all that is wrong with a profile, where other commands stop at the first fault. chain and failed are
+// what resolving it came to; name is its name, or a role's ARN. What can't be explained, such as a profile that does not
+// exist, comes back as the error it was.
+func Understand(set *profile.Set, name string, chain profile.Chain, failed error, over assume.Overrides) (*Chain, error) {
+	e := &Chain{chain: chain}
+	if failed != nil {
+		var err error
+		if e.chain, err = e.recover(set, name, failed); err != nil {
 			return nil, err
 		}
 	}
-	over := f.over
-	over.Who, over.ReadFile, over.SharedMFA = a.who(), newSources(a).readFile, set.SharesMFA
 	e.makePlan(over)
 	e.checkChain()
 	return e, nil
 }
 
+// Callable tells whether the chain calls anything, and can.
+func (e *Chain) Callable() bool {
+	return !e.broken && (len(e.plan.Calls) > 0 || e.plan.Exchange != nil)
+}
+
+// Fault is the first problem that keeps the chain from calling anything; nil when there is none.
+func (e *Chain) Fault() *Problem {
+	for i := range e.problems {
+		if e.problems[i].Stops {
+			return &e.problems[i]
+		}
+	}
+	return nil
+}
+
+// Plan is what the chain calls. If the chain is not [Chain.Callable], nothing of it may be called.
+func (e *Chain) Plan() assume.Plan { return e.plan }
+
 // recover goes on after a chain that does not resolve, if the profile itself can be read: its other faults count too.
-func (e *explained) recover(a *app, set *profile.Set, name string, err error) (profile.Chain, error) {
+func (e *Chain) recover(set *profile.Set, name string, err error) (profile.Chain, error) {
 	var (
 		cycle   *profile.CycleError
 		config  *profile.ConfigError
@@ -109,9 +74,6 @@ func (e *explained) recover(a *app, set *profile.Set, name string, err error) (p
 		e.addProblem(missing.From, missing.Where, err)
 	default:
 		return profile.Chain{}, err
-	}
-	if name == "" {
-		name = profile.SelectedProfile(a.getenv).Text
 	}
 	return rawChain(set, name), nil
 }
@@ -142,8 +104,8 @@ func rawChain(set *profile.Set, name string) profile.Chain {
 // unresolved is the source of a chain that leads nowhere.
 const unresolved profile.SourceKind = "unresolved"
 
-func (e *explained) addProblem(name string, at profile.Origin, err error) {
-	p := problem{Profile: name, Problem: err.Error(), Stops: true, Hints: append([]string{}, hintsOf(err)...)}
+func (e *Chain) addProblem(name string, at profile.Origin, err error, more ...string) {
+	p := Problem{Profile: name, Problem: err.Error(), Stops: true, Hints: append(append([]string{}, more...), hintsOf(err)...)}
 	if (at != profile.Origin{}) {
 		p.Where = at.String()
 	}
@@ -152,7 +114,7 @@ func (e *explained) addProblem(name string, at profile.Origin, err error) {
 }
 
 // makePlan makes the plan; each value that STS would refuse is noted and left out, until the rest makes one.
-func (e *explained) makePlan(over assume.Overrides) {
+func (e *Chain) makePlan(over assume.Overrides) {
 	chain := e.chain
 	chain.Hops = slices.Clone(chain.Hops)
 	for range maxFaults {
@@ -166,7 +128,7 @@ func (e *explained) makePlan(over assume.Overrides) {
 			e.addProblem(chain.Name, profile.Origin{}, err)
 			return
 		}
-		e.addProblem(invalid.Profile, invalid.Origin, withHints(err, roleARNHints(invalid)...))
+		e.addProblem(invalid.Profile, invalid.Origin, err, roleARNHints(invalid)...)
 		if !leaveOut(&chain, &over, invalid) {
 			return
 		}
@@ -188,7 +150,7 @@ func roleARNHints(e *assume.InvalidError) []string {
 		return nil
 	case a.Service == "sts" && kind == "assumed-role":
 		role, _, _ := strings.Cut(rest, "/")
-		return []string{"the role itself is probably " + clean("arn:"+a.Partition+":iam::"+a.Account+":role/"+role) + ", with its path if it has one"}
+		return []string{"the role itself is probably " + word.Clean("arn:"+a.Partition+":iam::"+a.Account+":role/"+role) + ", with its path if it has one"}
 	case a.Service == "iam" && kind == "user":
 		return []string{"role_arn is the role that is assumed; the user is who assumes it: its keys belong into the source profile"}
 	case a.Service == "iam" && strings.TrimSpace(a.Account) == "":
@@ -269,14 +231,14 @@ func leaveOutFlag(over *assume.Overrides, flag string) bool {
 }
 
 // checkChain finds what only shows between the hops.
-func (e *explained) checkChain() {
+func (e *Chain) checkChain() {
 	for _, w := range e.plan.Warnings {
-		e.problems = append(e.problems, problem{Profile: e.chain.Name, Problem: w, Hints: []string{}})
+		e.problems = append(e.problems, Problem{Profile: e.chain.Name, Problem: w, Hints: []string{}})
 	}
 	identity := ""
 	for i, c := range e.plan.Calls {
 		if identity != "" && c.SourceIdentity != "" && c.SourceIdentity != identity {
-			e.addProblem(c.Profile, profile.Origin{}, &configError{
+			e.addProblem(c.Profile, profile.Origin{}, &ConfigError{
 				Why:    fmt.Sprintf("profile %q: source_identity %q: the hop before has set %q, and a source identity can't be changed along a chain", c.Profile, c.SourceIdentity, identity),
 				Advice: []string{"set it on the first hop alone; the others inherit it"},
 			})
@@ -285,110 +247,10 @@ func (e *explained) checkChain() {
 			identity = c.SourceIdentity
 		}
 		if i > 0 && c.Role.String() != placeholderRole && e.plan.Calls[i-1].Role.Partition != c.Role.Partition {
-			e.addProblem(c.Profile, profile.Origin{}, &configError{
+			e.addProblem(c.Profile, profile.Origin{}, &ConfigError{
 				Why: fmt.Sprintf("profile %q: role_arn %q is in partition %s, and the caller %s is in %s: roles can't be assumed across partitions",
 					c.Profile, c.Role, c.Role.Partition, e.plan.Calls[i-1].Role, e.plan.Calls[i-1].Role.Partition),
 			})
 		}
 	}
-}
-
-// judge decides every hop by the policies that are at hand. Without any, nothing is decided.
-func (f *explainFlags) judge(ctx context.Context, a *app, e *explained, l *live, r *chainReport) error {
-	if e.broken || len(r.Hops) == 0 || l == nil && len(f.accounts) == 0 {
-		return nil
-	}
-	offset := len(r.Hops) - len(e.plan.Calls) // an exchange comes before the calls
-	for i := range r.Hops {
-		h := &r.Hops[i]
-		switch {
-		case l != nil && i < offset:
-			h.Result = exchanged(h)
-		case l != nil:
-			var before *assume.Call
-			if i > 0 {
-				before = &r.Hops[i-1].context
-			}
-			found := l.judgeLive(ctx, a, h, before, e.chain.Source.Kind)
-			h.Result = &found
-		default:
-			found, err := f.judgeHop(a, h)
-			if err != nil {
-				return err
-			}
-			h.Result = &found
-		}
-	}
-	if f.try && len(e.plan.Calls) > 0 {
-		if err := f.tryHops(ctx, a, e, r.Hops[offset:]); err != nil {
-			return err
-		}
-	}
-	r.Decision = worst(r.Hops)
-	return nil
-}
-
-// exchanged is the answer about a token's exchange that has just worked.
-func exchanged(h *hopReport) *finding {
-	f := noCaller(h)
-	f.Decision, f.Unknown = policy.DecisionAllow, nil
-	return &f
-}
-
-// tryHops calls one hop after the other, up to the first that is refused.
-func (f *explainFlags) tryHops(ctx context.Context, a *app, e *explained, hops []hopReport) error {
-	t, err := f.newTrial(a, e)
-	if err != nil {
-		return err
-	}
-	for i := range hops {
-		result, err := t.hop(ctx, i)
-		if err != nil {
-			return err
-		}
-		result.apply(&hops[i])
-		if !result.Allowed {
-			break
-		}
-	}
-	return nil
-}
-
-func (f *explainFlags) judgeHop(a *app, h *hopReport) (finding, error) {
-	if h.caller.ARN == "" {
-		return noCaller(h), nil
-	}
-	req := &policy.Request{Caller: h.caller, RoleARN: h.Call.RoleARN, Actions: h.actions}
-	seen, err := a.snapshots(f.accounts, h.caller.ARN, h.Call.RoleARN)
-	if err != nil {
-		return finding{}, err
-	}
-	seen.missing(req)
-	gaps := seen.fill(req)
-	req.Context = callContext(a.now(), req.Caller, h.context, h.mfa)
-	seen.tags(req.Context)
-	found := decide(req, gaps)
-	seen.checkRole(&found, h.Call.RoleARN)
-	return found, nil
-}
-
-// noCaller is the answer about a call whose caller nobody could name.
-func noCaller(h *hopReport) finding {
-	return finding{
-		Result: &policy.Result{
-			Decision: decisionUnknown, Reasons: []policy.Reason{}, Missing: []policy.Missing{}, Warnings: []string{}, Trace: []policy.Step{},
-		},
-		Unknown: []string{"who the caller is (" + h.Caller.What + "): give --caller ARN"},
-		req:     &policy.Request{Caller: policy.Caller{ARN: h.Caller.What}, RoleARN: h.Call.RoleARN, Actions: h.actions},
-	}
-}
-
-// worst is the decision of a chain: every hop must be allowed.
-func worst(hops []hopReport) policy.Decision {
-	for _, d := range []policy.Decision{policy.DecisionInvalid, policy.DecisionDeny, decisionUnknown} {
-		if slices.ContainsFunc(hops, func(h hopReport) bool { return h.Result != nil && h.Result.Decision == d }) {
-			return d
-		}
-	}
-	return policy.DecisionAllow
 }

@@ -1,23 +1,25 @@
-package main
+package explain
 
 import (
 	"strconv"
 	"strings"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/output/plantext"
+	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
 )
 
-// hopReport is one call of a chain: who calls what, and what each side must say.
-type hopReport struct {
-	Hop      int        `json:"hop"` // from 1
-	Caller   callerJSON `json:"caller"`
-	Relation string     `json:"relation"` // same_account, cross_account or unknown
-	Call     callJSON   `json:"call"`
-	MustSay  []mustSay  `json:"must_say"`
-	Result   *finding   `json:"result,omitempty"`
-	Tried    *tried     `json:"tried,omitempty"`
+// Hop is one call of a chain: who calls what, and what each side must say.
+type Hop struct {
+	Hop      int           `json:"hop"` // from 1
+	Caller   Caller        `json:"caller"`
+	Relation string        `json:"relation"` // same_account, cross_account or unknown
+	Call     plantext.Call `json:"call"`
+	MustSay  []MustSay     `json:"must_say"`
+	Result   *Finding      `json:"result,omitempty"`
+	Tried    *Tried        `json:"tried,omitempty"`
 
 	role    policy.ARN
 	valid   bool // the role's ARN is one
@@ -27,16 +29,16 @@ type hopReport struct {
 	actions []string
 }
 
-// callerJSON is who calls; what is not known is "".
-type callerJSON struct {
+// Caller is who calls; what is not known is "".
+type Caller struct {
 	ARN          string `json:"arn"`
 	PrincipalARN string `json:"principal_arn"`
 	Account      string `json:"account"`
 	What         string `json:"what"`
 }
 
-// mustSay is the document that one side needs.
-type mustSay struct {
+// MustSay is the document that one side needs.
+type MustSay struct {
 	Side     policy.Side      `json:"side"`
 	Account  string           `json:"account"`
 	AttachTo string           `json:"attach_to"`
@@ -53,18 +55,18 @@ const (
 )
 
 // report describes every call of the plan.
-func (f *explainFlags) report(a *app, e *explained) chainReport {
-	r := chainReport{
-		Version: 1, Profile: e.chain.Name, Source: sourceJSON{string(e.chain.Source.Kind), e.chain.Source.Profile},
-		Hops: []hopReport{}, Problems: append([]problem{}, e.problems...), Warnings: []string{},
+func (e *Chain) report(k *Known) *Report {
+	r := &Report{
+		Version: 1, Profile: e.chain.Name, Source: plantext.NewSource(e.chain.Source),
+		Hops: []Hop{}, Problems: append([]Problem{}, e.problems...), Warnings: []string{},
 	}
-	who, caller := f.sourceCaller(a, e)
+	who, caller := e.sourceCaller(k)
 	if x := e.plan.Exchange; x != nil {
-		who, caller = callerJSON{What: sourceWhat(e.chain.Source)}, policy.Caller{}
+		who, caller = Caller{What: sourceWhat(e.chain.Source)}, policy.Caller{}
 		h := newHop(1, *x, who, caller)
-		h.Call = newCallJSON(policy.ActionAssumeRoleWithWebIdentity, *x)
+		h.Call = plantext.NewCall(policy.ActionAssumeRoleWithWebIdentity, *x)
 		h.actions[0] = policy.ActionAssumeRoleWithWebIdentity
-		h.MustSay = []mustSay{{Side: policy.SideTrust, Account: x.Role.Account, AttachTo: x.Role.String(), Enough: true, Note: federatedNote}}
+		h.MustSay = []MustSay{{Side: policy.SideTrust, Account: x.Role.Account, AttachTo: x.Role.String(), Enough: true, Note: federatedNote}}
 		r.Hops = append(r.Hops, h)
 		who, caller = roleCaller(*x)
 	}
@@ -74,7 +76,7 @@ func (f *explainFlags) report(a *app, e *explained) chainReport {
 		if m := e.plan.MFASession; m != nil && i == 0 {
 			h.Call.MFASerial = m.Serial
 		}
-		h.mfa = h.Call.MFASerial != "" || i == 0 && f.mfa
+		h.mfa = h.Call.MFASerial != "" || i == 0 && k.MFA
 		h.inherit(inherited)
 		h.raw(e.chain, i)
 		h.sides()
@@ -93,10 +95,10 @@ func (f *explainFlags) report(a *app, e *explained) chainReport {
 const federatedNote = "let the identity provider in: Principal Federated with its ARN, Action sts:AssumeRoleWithWebIdentity, " +
 	"and conditions on the token's aud and sub so that only your own jobs or users match. No identity policy is asked."
 
-func newHop(n int, c assume.Call, who callerJSON, caller policy.Caller) hopReport {
+func newHop(n int, c assume.Call, who Caller, caller policy.Caller) Hop {
 	role, ok := policy.ParseRoleARN(c.Role.String())
-	h := hopReport{
-		Hop: n, Caller: who, Call: newCallJSON(policy.ActionAssumeRole, c), MustSay: []mustSay{},
+	h := Hop{
+		Hop: n, Caller: who, Call: plantext.NewCall(policy.ActionAssumeRole, c), MustSay: []MustSay{},
 		role: role, valid: ok, caller: caller, context: c, actions: actionsOf(c),
 	}
 	switch {
@@ -111,7 +113,7 @@ func newHop(n int, c assume.Call, who callerJSON, caller policy.Caller) hopRepor
 }
 
 // inherit adds the source identity that an earlier hop has set: it needs its permission again at every hop.
-func (h *hopReport) inherit(identity string) {
+func (h *Hop) inherit(identity string) {
 	if identity != "" && h.context.SourceIdentity == "" {
 		h.context.SourceIdentity = identity
 		h.actions = actionsOf(h.context)
@@ -119,7 +121,7 @@ func (h *hopReport) inherit(identity string) {
 }
 
 // raw shows a role_arn that is none as it was written.
-func (h *hopReport) raw(chain profile.Chain, i int) {
+func (h *Hop) raw(chain profile.Chain, i int) {
 	if h.Call.RoleARN != placeholderRole {
 		return
 	}
@@ -130,33 +132,37 @@ func (h *hopReport) raw(chain profile.Chain, i int) {
 }
 
 // roleCaller is the session that a call gives, as the caller of the next hop.
-func roleCaller(c assume.Call) (callerJSON, policy.Caller) {
+func roleCaller(c assume.Call) (Caller, policy.Caller) {
 	role := c.Role.String()
 	if role == placeholderRole {
-		return callerJSON{What: "the session of the hop before"}, policy.Caller{}
+		return Caller{What: "the session of the hop before"}, policy.Caller{}
 	}
 	session := "arn:" + c.Role.Partition + ":sts::" + c.Role.Account + ":assumed-role/" + c.Role.Name + "/" + c.SessionName
-	return callerJSON{ARN: session, PrincipalARN: role, Account: c.Role.Account, What: "the session of the hop before"},
+	return Caller{ARN: session, PrincipalARN: role, Account: c.Role.Account, What: "the session of the hop before"},
 		policy.Caller{ARN: session, PrincipalARN: role}
 }
 
-// sourceCaller says as much as the files tell about who makes the first call.
-func (f *explainFlags) sourceCaller(a *app, e *explained) (callerJSON, policy.Caller) {
-	who := callerJSON{What: sourceWhat(e.chain.Source)}
-	if f.caller != "" {
-		who.setARN(f.caller, f.principalARN)
-		return who, policy.Caller{ARN: f.caller, PrincipalARN: f.principalARN, UniqueID: f.uniqueID}
+// sourceCaller says as much as is known of who makes the first call.
+func (e *Chain) sourceCaller(k *Known) (Caller, policy.Caller) {
+	who := Caller{What: sourceWhat(e.chain.Source)}
+	caller := k.Caller
+	if k.Live != nil {
+		caller = policy.Caller{ARN: k.Live.Caller.ARN, UniqueID: k.Live.Caller.UserID}
 	}
-	who.Account = e.sourceAccount(a)
+	if caller.ARN != "" {
+		who.setARN(caller.ARN, caller.PrincipalARN)
+		return who, caller
+	}
+	who.Account = e.sourceAccount(k)
 	return who, policy.Caller{}
 }
 
-func (c *callerJSON) setARN(arn, principal string) {
+func (c *Caller) setARN(arn, principal string) {
 	c.ARN, c.PrincipalARN = arn, principal
 	if principal == "" && !isSession(arn) {
 		c.PrincipalARN = arn
 	}
-	c.Account = accountOfARN(arn)
+	c.Account = accountOf(arn)
 }
 
 func isSession(arn string) bool {
@@ -165,11 +171,11 @@ func isSession(arn string) bool {
 }
 
 // sourceAccount finds the account of a chain's source in what its owner wrote: the files don't say it of keys.
-func (e *explained) sourceAccount(a *app) string {
+func (e *Chain) sourceAccount(k *Known) string {
 	src := e.chain.Source
 	candidates := []string{src.Properties["sso_account_id"].Text, src.Properties["aws_account_id"].Text}
 	if src.Kind == profile.SourceEnvironment {
-		candidates = append(candidates, a.getenv("AWS_ACCOUNT_ID"))
+		candidates = append(candidates, k.EnvironmentAccount)
 	}
 	if len(e.chain.Hops) > 0 {
 		// A device's ARN is in its user's account.
@@ -189,7 +195,7 @@ func sourceWhat(s profile.Source) string {
 	in := " of profile " + strconv.Quote(s.Profile)
 	switch s.Kind {
 	case profile.SourceStatic:
-		return "whoever owns the access key " + clean(s.Properties["aws_access_key_id"].Text) + in
+		return "whoever owns the access key " + word.Clean(s.Properties["aws_access_key_id"].Text) + in
 	case profile.SourceEnvironment:
 		return "whoever owns the access key in the environment"
 	case profile.SourceEC2:
@@ -212,17 +218,16 @@ func sourceWhat(s profile.Source) string {
 }
 
 // sides writes down what each side must say about this call.
-func (h *hopReport) sides() {
+func (h *Hop) sides() {
 	if !h.valid {
 		return
 	}
 	role := h.Call.RoleARN
 	names := h.caller.PrincipalARN != "" || h.caller.ARN != "" && !isSession(h.caller.ARN)
-	trust := mustSay{Side: policy.SideTrust, Account: h.role.Account, AttachTo: role, Enough: names && h.Relation == sameAccount}
-	principal := h.trustedPrincipal()
-	if principal == "" {
+	trust := MustSay{Side: policy.SideTrust, Account: h.role.Account, AttachTo: role, Enough: names && h.Relation == sameAccount}
+	if spec := h.trustSpec(); len(spec.Callers) == 0 {
 		trust.Note = "let the caller in: Principal AWS with the caller's ARN. The files don't say who that is; give --caller ARN, or --live asks AWS"
-	} else if doc, err := policy.TrustPolicy(h.trustSpec(principal)); err != nil {
+	} else if doc, err := policy.TrustPolicy(spec); err != nil {
 		trust.Note = err.Error()
 	} else {
 		trust.Document = doc
@@ -231,7 +236,7 @@ func (h *hopReport) sides() {
 	if trust.Enough {
 		return
 	}
-	identity := mustSay{Side: policy.SideIdentity, Account: h.Caller.Account, AttachTo: h.Caller.PrincipalARN}
+	identity := MustSay{Side: policy.SideIdentity, Account: h.Caller.Account, AttachTo: h.Caller.PrincipalARN}
 	if h.Relation == unknownSides {
 		identity.Note = "needed unless the caller is in account " + h.role.Account + " and the trust policy names it"
 	}
@@ -247,7 +252,7 @@ func (h *hopReport) sides() {
 }
 
 // trustedPrincipal is what the trust policy names: the caller as narrowly as it is known, or its account.
-func (h *hopReport) trustedPrincipal() string {
+func (h *Hop) trustedPrincipal() string {
 	switch {
 	case h.caller.PrincipalARN != "":
 		return h.caller.PrincipalARN
@@ -259,8 +264,11 @@ func (h *hopReport) trustedPrincipal() string {
 }
 
 // trustSpec asks for what this call sends, and no more.
-func (h *hopReport) trustSpec(principal string) policy.TrustSpec {
-	s := policy.TrustSpec{Callers: []string{principal}, ExternalID: h.context.ExternalID, RequireMFA: h.mfa, SourceIdentity: h.context.SourceIdentity}
+func (h *Hop) trustSpec() policy.TrustSpec {
+	s := policy.TrustSpec{ExternalID: h.context.ExternalID, RequireMFA: h.mfa, SourceIdentity: h.context.SourceIdentity}
+	if principal := h.trustedPrincipal(); principal != "" {
+		s.Callers = []string{principal}
+	}
 	for _, t := range h.context.Tags {
 		s.SessionTags = append(s.SessionTags, t.Key)
 	}

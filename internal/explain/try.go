@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"context"
@@ -8,17 +8,28 @@ import (
 	"crossrole/internal/policy"
 )
 
-// tried is what calling AssumeRole showed.
-type tried struct {
+// Tried is what calling AssumeRole showed.
+type Tried struct {
 	Allowed bool `json:"allowed"`
 	// ExternalIDEnforced is whether the call is refused without the external ID; null when that could not be found out.
 	ExternalIDEnforced *bool  `json:"external_id_enforced"`
 	What               string `json:"what"`
 }
 
+// Keep remembers what one step of a plan gave; it is that of [assume.Deps].
+type Keep = func(prev assume.Provider, step assume.Step) assume.Provider
+
+// Assumer makes the sessions of a plan; [*assume.Runner] is one.
+type Assumer interface {
+	Provider(plan assume.Plan) (assume.Provider, error)
+}
+
+// Trying starts an [Assumer] that keeps every step's session with keep, and nowhere else.
+type Trying func(keep Keep) (Assumer, error)
+
 // trial calls AssumeRole for real. A hop that was assumed once is not assumed again for the next.
 type trial struct {
-	runner *assume.Runner
+	runner Assumer
 	plan   assume.Plan
 	got    map[assume.Fingerprint]assume.Session
 }
@@ -26,9 +37,9 @@ type trial struct {
 // shortest is how long sessions that nobody uses live. Source: STS API reference, AssumeRole.
 const shortest = 900e9
 
-func (f *explainFlags) newTrial(a *app, e *explained) (*trial, error) {
-	t := &trial{plan: e.plan, got: map[assume.Fingerprint]assume.Session{}}
-	t.plan.Calls = append([]assume.Call(nil), e.plan.Calls...)
+func newTrial(plan assume.Plan, start Trying) (*trial, error) {
+	t := &trial{plan: plan, got: map[assume.Fingerprint]assume.Session{}}
+	t.plan.Calls = append([]assume.Call(nil), plan.Calls...)
 	for i := range t.plan.Calls {
 		t.plan.Calls[i].Duration = shortest
 	}
@@ -38,7 +49,7 @@ func (f *explainFlags) newTrial(a *app, e *explained) (*trial, error) {
 		first.MFASerial, first.MFAProcess = "", ""
 	}
 	var err error
-	t.runner, err = assume.NewRunner(t.plan.Where, f.liveDeps(a, t.keep))
+	t.runner, err = start(t.keep)
 	return t, err
 }
 
@@ -74,24 +85,24 @@ func (t *trial) call(ctx context.Context, i int, change func(*assume.Call)) erro
 }
 
 // hop tries one hop with its external ID and without. An error is one that says nothing about being allowed.
-func (t *trial) hop(ctx context.Context, i int) (*tried, error) {
+func (t *trial) hop(ctx context.Context, i int) (*Tried, error) {
 	id := t.plan.Calls[i].ExternalID
 	allowed, said, err := t.asked(t.call(ctx, i, func(*assume.Call) {}))
 	if err != nil {
 		return nil, err
 	}
 	if !allowed {
-		return &tried{What: "AWS refused the call: " + said}, nil
+		return &Tried{What: "AWS refused the call: " + said}, nil
 	}
 	if id == "" {
-		return &tried{Allowed: true, ExternalIDEnforced: new(bool), What: "AWS allowed the call; no external ID was sent, so none is enforced"}, nil
+		return &Tried{Allowed: true, ExternalIDEnforced: new(bool), What: "AWS allowed the call; no external ID was sent, so none is enforced"}, nil
 	}
 	without, _, err := t.asked(t.call(ctx, i, func(c *assume.Call) { c.ExternalID = "" }))
 	if err != nil {
-		return &tried{Allowed: true, What: "AWS allowed the call; whether the external ID is enforced could not be tried: " + err.Error()}, nil //nolint:nilerr // it is part of the answer
+		return &Tried{Allowed: true, What: "AWS allowed the call; whether the external ID is enforced could not be tried: " + err.Error()}, nil //nolint:nilerr // it is part of the answer
 	}
 	enforced := !without
-	out := &tried{Allowed: true, ExternalIDEnforced: &enforced}
+	out := &Tried{Allowed: true, ExternalIDEnforced: &enforced}
 	if enforced {
 		out.What = "AWS allowed the call with the external ID and refused it without: the external ID is enforced"
 	} else {
@@ -113,7 +124,7 @@ func (t *trial) asked(err error) (allowed bool, said string, other error) {
 }
 
 // apply lets AWS's own answer overrule what was read: it knows what can't be read.
-func (t *tried) apply(h *hopReport) {
+func (t *Tried) apply(h *Hop) {
 	h.Tried = t
 	found := h.Result
 	said := policy.DecisionDeny
@@ -123,7 +134,7 @@ func (t *tried) apply(h *hopReport) {
 	if found.Decision == policy.DecisionInvalid || found.Decision == said {
 		return
 	}
-	if found.Decision != decisionUnknown {
+	if found.Decision != DecisionUnknown {
 		found.Warnings = append(found.Warnings, "the policies that could be read say "+string(found.Decision)+", and AWS says "+string(said)+
 			": a policy was changed moments ago, or something that can't be read decides")
 	}

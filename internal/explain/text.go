@@ -1,25 +1,61 @@
-package main
+package explain
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 
+	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 )
 
-// explainText is the answer for a tired person: the decision, what decided it, and what would make it pass.
-func explainText(p painter, found finding, trace bool) string {
+// Paint marks words for a person's eyes; a Paint may leave them as they are.
+type Paint interface {
+	Good(text string) string
+	Bad(text string) string
+	Doubt(text string) string
+	Head(text string) string
+	Quiet(text string) string
+}
+
+// Text is the answer for a tired person: the decision, what decided it, and what would make it pass; with trace also every
+// statement that was held against the request.
+func (found *Finding) Text(w io.Writer, p Paint, trace bool) error {
+	_, err := io.WriteString(w, findingText(p, found, trace))
+	return err
+}
+
+// JSON is the answer for programs.
+func (found *Finding) JSON(w io.Writer) error { return writeJSON(w, found) }
+
+// writeJSON writes a document for programs: indented, nothing escaped for HTML.
+func writeJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func findingText(p Paint, found *Finding, trace bool) string {
 	t, req, res := &textWriter{p: p}, found.req, found.Result
 	t.verdict(req, res)
 	t.reasons(found)
 	t.nearMisses(res)
 	t.missing(req, res)
 	for _, what := range found.Unknown {
-		t.line("%s %s", p.doubt("unknown:"), clean(what))
+		t.line("%s %s", p.Doubt("unknown:"), word.Clean(what))
 	}
 	for _, w := range res.Warnings {
-		t.line("%s %s", p.doubt("note:"), clean(w))
+		t.line("%s %s", p.Doubt("note:"), word.Clean(w))
 	}
 	if trace {
 		t.trace(res)
@@ -28,7 +64,7 @@ func explainText(p painter, found finding, trace bool) string {
 }
 
 type textWriter struct {
-	p painter
+	p Paint
 	b strings.Builder
 }
 
@@ -36,25 +72,25 @@ func (t *textWriter) line(format string, args ...any) {
 	fmt.Fprintf(&t.b, format+"\n", args...)
 }
 
-func (t *textWriter) head(text string) { t.line("\n%s", t.p.head(text)) }
+func (t *textWriter) head(text string) { t.line("\n%s", t.p.Head(text)) }
 
 func (t *textWriter) verdict(req *policy.Request, res *policy.Result) {
-	what := clean(req.Caller.ARN) + " %s " + strings.Join(req.Actions, " and ") + " on " + clean(req.RoleARN)
+	what := word.Clean(req.Caller.ARN) + " %s " + strings.Join(req.Actions, " and ") + " on " + word.Clean(req.RoleARN)
 	switch res.Decision {
 	case policy.DecisionAllow:
-		t.line("%s  %s", t.p.good("ALLOWED"), fmt.Sprintf(what, "may call"))
+		t.line("%s  %s", t.p.Good("ALLOWED"), fmt.Sprintf(what, "may call"))
 	case policy.DecisionDeny:
-		t.line("%s  %s", t.p.bad("DENIED"), fmt.Sprintf(what, "may not call"))
-	case decisionUnknown:
-		t.line("%s  whether %s", t.p.doubt("UNKNOWN"), fmt.Sprintf(what, "may call"))
+		t.line("%s  %s", t.p.Bad("DENIED"), fmt.Sprintf(what, "may not call"))
+	case DecisionUnknown:
+		t.line("%s  whether %s", t.p.Doubt("UNKNOWN"), fmt.Sprintf(what, "may call"))
 	default:
-		t.line("%s  AWS would refuse what is marked here, so nothing was decided", t.p.doubt("INVALID"))
+		t.line("%s  AWS would refuse what is marked here, so nothing was decided", t.p.Doubt("INVALID"))
 	}
 }
 
 // reasons lists what decided. Near misses have their own place in the text, so an implicit denial's reasons are taken
 // from the bare decision.
-func (t *textWriter) reasons(found finding) {
+func (t *textWriter) reasons(found *Finding) {
 	list := found.Reasons
 	if found.bare != nil {
 		list = found.bare
@@ -93,7 +129,7 @@ func (t *textWriter) considered(trace []policy.Step, side policy.Side) {
 			t.line("    and %d more: --trace shows them", len(near)+len(far)-i)
 			return
 		}
-		t.line("    %s%s, statement %s does not apply%s", t.at(stepPlace(s)), clean(s.Policy), clean(s.Statement), stepWhy(s))
+		t.line("    %s%s, statement %s does not apply%s", t.at(stepPlace(s)), word.Clean(s.Policy), word.Clean(s.Statement), stepWhy(s))
 	}
 }
 
@@ -102,21 +138,21 @@ func (t *textWriter) at(place string) string {
 	if place == "" {
 		return ""
 	}
-	return t.p.quiet(clean(place)+":") + " "
+	return t.p.Quiet(word.Clean(place)+":") + " "
 }
 
 func reasonText(r policy.Reason) string {
-	subject := clean(r.Policy)
+	subject := word.Clean(r.Policy)
 	switch {
 	case r.Statement != "":
-		subject += ", statement " + clean(r.Statement)
+		subject += ", statement " + word.Clean(r.Statement)
 	case subject == "":
 		subject = string(r.Side)
 	}
 	if r.Effect == policy.Allow || r.Effect == policy.Deny {
 		subject += " (" + r.Effect + ")"
 	}
-	return subject + ": " + clean(r.Why)
+	return subject + ": " + word.Clean(r.Why)
 }
 
 func (t *textWriter) nearMisses(res *policy.Result) {
@@ -125,7 +161,7 @@ func (t *textWriter) nearMisses(res *policy.Result) {
 	}
 	t.head("near misses")
 	for _, n := range res.NearMisses {
-		t.line("  %s%s, statement %s: %s", t.at(policy.Reason{File: n.File, Pos: n.Pos}.Place()), clean(n.Policy), clean(n.Statement), clean(n.What))
+		t.line("  %s%s, statement %s: %s", t.at(policy.Reason{File: n.File, Pos: n.Pos}.Place()), word.Clean(n.Policy), word.Clean(n.Statement), word.Clean(n.What))
 	}
 }
 
@@ -153,10 +189,10 @@ func (t *textWriter) missing(req *policy.Request, res *policy.Result) {
 
 // whereToPut says which document a missing statement belongs to, and in which account.
 func whereToPut(req *policy.Request, m policy.Missing) string {
-	account := clean(m.Account)
+	account := word.Clean(m.Account)
 	switch m.Side {
 	case policy.SideTrust:
-		return "add this to the trust policy of " + clean(req.RoleARN) + " (account " + account + ")"
+		return "add this to the trust policy of " + word.Clean(req.RoleARN) + " (account " + account + ")"
 	case policy.SideIdentity:
 		return "attach this to " + principalOf(req.Caller) + " (account " + account + "), for example as " + policyNameFor(req.RoleARN)
 	case policy.SideBoundary:
@@ -164,7 +200,7 @@ func whereToPut(req *policy.Request, m policy.Missing) string {
 	case policy.SideSession:
 		return "add this to the session policy that the caller's session is made with"
 	case policy.SideSCP:
-		return "attach this as an SCP for account " + accountOfARN(req.Caller.ARN) + " (organization's management account)"
+		return "attach this as an SCP for account " + accountOf(req.Caller.ARN) + " (organization's management account)"
 	default:
 		return "add this on the side " + string(m.Side) + " (account " + account + ")"
 	}
@@ -173,19 +209,17 @@ func whereToPut(req *policy.Request, m policy.Missing) string {
 // principalOf names whom identity policies are attached to: a session's role.
 func principalOf(c policy.Caller) string {
 	if v, ok := policy.DeriveContext(c).Get("aws:PrincipalArn"); ok {
-		return clean(v.Values[0])
+		return word.Clean(v.Values[0])
 	}
-	return clean(c.ARN)
+	return word.Clean(c.ARN)
 }
 
-// policyNameFor names the permission policy after its role.
-func policyNameFor(roleARN string) string {
-	return "AssumeRoleFor" + clean(roleARN[strings.LastIndexByte(roleARN, '/')+1:])
-}
+func policyNameFor(roleARN string) string { return word.Clean(policy.PermissionPolicyName(roleARN)) }
 
-func accountOfARN(arn string) string {
+// accountOf is the account that an ARN is of, or "".
+func accountOf(arn string) string {
 	a, _ := policy.ParseARN(arn)
-	return clean(a.Account)
+	return word.Clean(a.Account)
 }
 
 // sendable says how the caller sends a key of the request.
@@ -201,8 +235,8 @@ func (t *textWriter) send(m policy.Missing) {
 	if json.Unmarshal(m.Document, &doc) != nil {
 		return
 	}
-	for key, value := range sortedPairs(doc.Context) {
-		t.line("  %s", howToSend(key, value))
+	for _, key := range slices.Sorted(maps.Keys(doc.Context)) {
+		t.line("  %s", howToSend(key, doc.Context[key]))
 	}
 }
 
@@ -210,15 +244,15 @@ func howToSend(key, value string) string {
 	for _, s := range sendable {
 		if strings.EqualFold(s.key, key) {
 			if strings.Contains(s.how, "%") {
-				return fmt.Sprintf(s.how, shellWord(value))
+				return fmt.Sprintf(s.how, word.Shell(value))
 			}
 			return s.how
 		}
 	}
 	if tag, ok := strings.CutPrefix(key, "aws:RequestTag/"); ok {
-		return "--tag " + shellWord(tag+"="+value)
+		return "--tag " + word.Shell(tag+"="+value)
 	}
-	return clean(key) + " = " + clean(value)
+	return word.Clean(key) + " = " + word.Clean(value)
 }
 
 func (t *textWriter) trace(res *policy.Result) {
@@ -228,11 +262,11 @@ func (t *textWriter) trace(res *policy.Result) {
 		if s.Applies {
 			verdict = "applies"
 		}
-		name := clean(s.Policy)
+		name := word.Clean(s.Policy)
 		if s.Level != "" {
-			name = clean(s.Level) + "/" + name
+			name = word.Clean(s.Level) + "/" + name
 		}
-		t.line("  %s%s %s, statement %s (%s), %s: %s%s", t.at(stepPlace(s)), s.Side, name, clean(s.Statement), s.Effect, clean(s.Action), verdict, stepWhy(s))
+		t.line("  %s%s %s, statement %s (%s), %s: %s%s", t.at(stepPlace(s)), s.Side, name, word.Clean(s.Statement), s.Effect, word.Clean(s.Action), verdict, stepWhy(s))
 	}
 }
 
@@ -244,9 +278,9 @@ func stepWhy(s policy.Step) string {
 	if s.Applies || s.Failed == "" {
 		return ""
 	}
-	why := " (" + clean(s.Failed)
+	why := " (" + word.Clean(s.Failed)
 	if s.Why != "" {
-		why += ": " + clean(s.Why)
+		why += ": " + word.Clean(s.Why)
 	}
 	return why + ")"
 }

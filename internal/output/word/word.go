@@ -1,0 +1,40 @@
+// Package word makes text that others wrote safe for a terminal, and words safe for a shell.
+package word
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Clean makes hostile text safe for a terminal: what has a character that does not print is quoted, as Go quotes it.
+func Clean(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// plain are the characters that no shell takes for anything else.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+%,="
+
+// Shell quotes a word for a command line that a person may paste. A control character, which no line can hold, is spelled
+// out instead.
+func Shell(text string) string {
+	switch {
+	case text != "" && strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune(plain, r) }) < 0:
+		return text
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return strconv.Quote(text)
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// Line joins words to a command line, each quoted by [Shell].
+func Line(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = Shell(w)
+	}
+	return strings.Join(quoted, " ")
+}
