@@ -25,10 +25,11 @@ const (
 // ErrBusy says that another process kept the lock for too long.
 var ErrBusy = errors.New("another process is writing in this folder")
 
-// EditError says why a section was not written. The file is as it was.
+// EditError says why a section was not written: of that section, the file is as
+// it was.
 type EditError struct {
 	Path    string
-	Section string
+	Section string // empty: none of many was
 	Line    int // 1-based, 0 if it is not about a line
 	Err     error
 }
@@ -37,6 +38,9 @@ func (e *EditError) Error() string {
 	at := printable(e.Path)
 	if e.Line > 0 {
 		at = Origin{File: e.Path, Line: e.Line}.quoted()
+	}
+	if e.Section == "" {
+		return "writing " + at + ": " + e.Err.Error()
 	}
 	return "writing section " + quote(e.Section) + " of " + at + ": " + e.Err.Error()
 }
@@ -80,97 +84,146 @@ type EditResult struct {
 // one. A new file, and a new folder, are for the owner alone; an old file
 // keeps its mode. Other errors are *FileError and *EditError.
 func EditSection(ctx context.Context, path, name string, decide func(Section) (Edit, error), opts EditOptions) (EditResult, error) {
-	ed := editor{path: path, section: name, decide: decide, dryRun: opts.DryRun, kind: credentialsFile}
+	result, errs, err := EditSections(ctx, path, []SectionEdit{{name, decide}}, opts)
+	if err == nil && errs[0] != nil {
+		return EditResult{}, errs[0]
+	}
+	return result, err
+}
+
+// SectionEdit is one section to change, and who decides how.
+type SectionEdit struct {
+	Name   string
+	Decide func(Section) (Edit, error)
+}
+
+// EditSections changes many sections as EditSection does one, and replaces the
+// file once. refused says for each section why it was left as it was, or nil:
+// one that is refused does not keep the others from being written. err is about
+// the file, of which nothing is changed then. No name may be there twice.
+func EditSections(ctx context.Context, path string, list []SectionEdit, opts EditOptions) (result EditResult, refused []error, err error) {
+	ed := editor{path: path, list: list, dryRun: opts.DryRun, kind: credentialsFile}
 	if opts.Config {
 		ed.kind = configFile
 	}
-	target, err := followLinks(path)
-	if err != nil {
-		return EditResult{}, ed.fail(err)
+	if ed.target, err = followLinks(path); err != nil {
+		return EditResult{}, nil, ed.fail(err)
 	}
-	ed.target = target
 	if opts.DryRun {
 		return ed.once()
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return EditResult{}, ed.fail(bareError(err))
+	if err := os.MkdirAll(filepath.Dir(ed.target), 0o700); err != nil {
+		return EditResult{}, nil, ed.fail(bareError(err))
 	}
-	unlock, err := lockFolder(ctx, target)
+	unlock, err := lockFolder(ctx, ed.target)
 	if err != nil {
-		return EditResult{}, ed.fail(err)
+		return EditResult{}, nil, ed.fail(err)
 	}
 	defer unlock()
-	removeLeftovers(target)
+	removeLeftovers(ed.target)
 	for range maxRedo {
-		result, err := ed.once()
+		result, refused, err := ed.once()
 		if !errors.Is(err, errChanged) {
-			return result, err
+			return result, refused, err
 		}
 	}
-	return EditResult{}, ed.fail(errChanged)
+	return EditResult{}, nil, ed.fail(errChanged)
 }
 
 type editor struct {
-	path, target, section string
-	kind                  fileKind
-	decide                func(Section) (Edit, error)
-	dryRun                bool
+	path, target string
+	kind         fileKind
+	list         []SectionEdit
+	dryRun       bool
 }
 
 // errChanged says that the file was replaced between reading and writing.
 var errChanged = errors.New("the file was changed by another program")
 
+// fail is an error about the file, which is that of the only section.
 func (ed *editor) fail(err error) error {
-	out := &EditError{Path: ed.path, Section: ed.section, Err: err}
+	if len(ed.list) == 1 {
+		return ed.failSection(ed.list[0].Name, err)
+	}
+	return ed.failSection("", err)
+}
+
+func (ed *editor) failSection(name string, err error) error {
+	out := &EditError{Path: ed.path, Section: name, Err: err}
 	if at, ok := errors.AsType[*lineError](err); ok {
 		out.Line = at.line
 	}
 	return out
 }
 
-func (ed *editor) once() (EditResult, error) {
+func (ed *editor) once() (EditResult, []error, error) {
 	data, id, err := readFile(ed.target)
 	if err != nil {
-		return EditResult{}, err
+		return EditResult{}, nil, err
 	}
-	current, err := existing(ed.path, data, ed.kind, ed.section)
-	if err != nil {
-		return EditResult{}, ed.fail(err)
-	}
-	edit, err := ed.decide(current)
-	if err != nil {
-		return EditResult{}, err
-	}
-	after, err := editText(data, ed.kind, ed.section, edit)
-	if err != nil {
-		return EditResult{}, ed.fail(err)
-	}
+	after, refused := ed.edit(data)
 	result := EditResult{Path: ed.target, Before: data, After: after, Changed: !id.Exists || !bytes.Equal(data, after)}
-	if ed.dryRun || !result.Changed {
-		return result, nil
+	if allOf(refused) || ed.dryRun || !result.Changed {
+		return result, refused, nil
 	}
 	err = replaceFile(ed.target, id, after)
 	switch {
 	case errors.Is(err, errChanged):
-		return EditResult{}, err
+		return EditResult{}, nil, err
 	case err != nil:
-		return EditResult{}, ed.fail(bareError(err))
+		return EditResult{}, nil, ed.fail(bareError(err))
 	}
-	return result, nil
+	return result, refused, nil
+}
+
+func allOf(refused []error) bool {
+	for _, err := range refused {
+		if err == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// edit makes the new text of all sections that can be written.
+func (ed *editor) edit(data []byte) (after []byte, refused []error) {
+	refused = make([]error, len(ed.list))
+	d := newDocument(ed.path, ed.kind, data)
+	var edits []sectionEdit
+	var at []int // in the list
+	for i, s := range ed.list {
+		current, err := d.existing(s.Name)
+		if err != nil {
+			refused[i] = ed.failSection(s.Name, err)
+			continue
+		}
+		edit, err := s.Decide(current)
+		if err != nil {
+			refused[i] = err
+			continue
+		}
+		edits, at = append(edits, sectionEdit{s.Name, edit}), append(at, i)
+	}
+	after, errs := editTexts(data, ed.kind, edits)
+	for i, err := range errs {
+		if err != nil {
+			refused[at[i]] = ed.failSection(edits[i].section, err)
+		}
+	}
+	return after, refused
 }
 
 // existing reads the section as it stands.
-func existing(path string, data []byte, kind fileKind, name string) (Section, error) {
-	want, err := checkEdit(kind, name, Edit{})
+func (d *document) existing(name string) (Section, error) {
+	want, err := checkEdit(d.kind, name, Edit{})
 	if err != nil {
 		return Section{}, err
 	}
-	d := newDocument(path, kind, data)
 	number, err := d.editable(want)
 	if err != nil || number < 0 {
 		return Section{Properties: map[string]Value{}}, err
 	}
-	sec := d.read(number, d.lineAt(d.starts[number]))
+	sec := d.read(number, d.headLine(number))
 	if sec.err != nil {
 		at, _ := errors.AsType[*SyntaxError](sec.err)
 		return Section{}, &lineError{at.Origin.Line, at.Problem}

@@ -22,32 +22,81 @@ type Edit struct {
 // errUnsafe tells a name or value that a reader would not read back as it is.
 var errUnsafe = errors.New("cannot be written so that every reader reads it back")
 
+// sectionEdit is an edit and the section that it is for: what stands between
+// the brackets.
+type sectionEdit struct {
+	section string
+	edit    Edit
+}
+
 // editText changes one section of a file's text and not one byte elsewhere,
-// but for a line end that the last line may lack. section is what stands
-// between the brackets.
+// but for a line end that the last line may lack.
 func editText(data []byte, kind fileKind, section string, e Edit) ([]byte, error) {
-	want, err := checkEdit(kind, section, e)
-	if err != nil {
-		return nil, err
+	out, errs := editTexts(data, kind, []sectionEdit{{section, e}})
+	if errs[0] != nil {
+		return nil, errs[0]
 	}
+	return out, nil
+}
+
+// editTexts changes many sections in one pass. errs says why a section was left
+// as it is; the others are written.
+func editTexts(data []byte, kind fileKind, edits []sectionEdit) (out []byte, errs []error) {
+	errs = make([]error, len(edits))
+	for {
+		out = editOnce(data, kind, edits, errs)
+		if bytes.Equal(out, data) {
+			return data, errs
+		}
+		if readBack(out, kind, edits, errs) {
+			return out, errs
+		}
+	}
+}
+
+// editOnce leaves out what has an error already.
+func editOnce(data []byte, kind fileKind, edits []sectionEdit, errs []error) []byte {
 	d := newDocument("", kind, data)
-	number, err := d.editable(want)
-	if err != nil {
-		return nil, err
+	var changes []change
+	var added []sectionEdit
+	seen := map[header]bool{}
+	for i, s := range edits {
+		if errs[i] != nil {
+			continue
+		}
+		more, isNew, err := d.changes(s, seen)
+		if errs[i] = err; isNew {
+			added = append(added, s)
+		}
+		changes = append(changes, more...)
 	}
-	var out []byte
-	if number < 0 {
-		out = d.appendSection(want, e)
-	} else if out, err = d.rewrite(number, e); err != nil {
-		return nil, err
+	out := d.apply(changes)
+	for _, s := range added {
+		out = appendSection(out, d.eol(), s)
 	}
 	if d.bom {
 		out = append([]byte("\xef\xbb\xbf"), out...)
 	}
-	if bytes.Equal(out, data) {
-		return data, nil
+	return out
+}
+
+// changes are what makes an existing section the wanted one.
+func (d *document) changes(s sectionEdit, seen map[header]bool) (list []change, isNew bool, err error) {
+	want, err := checkEdit(d.kind, s.section, s.edit)
+	if err != nil {
+		return nil, false, err
 	}
-	return out, readBack(out, kind, want, e)
+	key := header{kind: want.kind, name: want.name}
+	if seen[key] {
+		return nil, false, fmt.Errorf("the section name %q is asked for twice", s.section)
+	}
+	seen[key] = true
+	number, err := d.editable(want)
+	if err != nil || number < 0 {
+		return nil, err == nil, err
+	}
+	list, err = d.rewrite(number, s.edit)
+	return list, false, err
 }
 
 // checkEdit refuses what would not survive the way to the file and back.
@@ -98,10 +147,10 @@ func (d *document) editable(want header) (int, error) {
 	for _, kind := range kinds {
 		found, broken := d.find(kind, want.name)
 		if broken >= 0 {
-			return 0, &lineError{d.lineAt(d.starts[broken]), d.headAt(broken).reason}
+			return 0, &lineError{d.headLine(broken), d.headAt(broken).reason}
 		}
 		if len(found) > 1 {
-			first, second := d.lineAt(d.starts[found[0]]), d.lineAt(d.starts[found[1]])
+			first, second := d.headLine(found[0]), d.headLine(found[1])
 			return 0, &lineError{second, fmt.Sprintf("the section is there twice, at lines %d and %d", first, second)}
 		}
 		if len(found) == 1 {
@@ -121,10 +170,8 @@ func (d *document) eol() string {
 	return "\n"
 }
 
-// appendSection puts a new section at the end of the file.
-func (d *document) appendSection(h header, e Edit) []byte {
-	eol := d.eol()
-	out := bytes.Clone(d.data)
+// appendSection puts a new section at the end of a text.
+func appendSection(out []byte, eol string, s sectionEdit) []byte {
 	if n := len(out); n > 0 {
 		if out[n-1] != '\n' {
 			out = append(out, eol...)
@@ -133,9 +180,9 @@ func (d *document) appendSection(h header, e Edit) []byte {
 			out = append(out, eol...)
 		}
 	}
-	out = append(out, "["+h.text+"]"+eol...)
-	for _, s := range e.Set {
-		out = append(out, s.Key+" = "+s.Value+eol...)
+	out = append(out, "["+s.section+"]"+eol...)
+	for _, p := range s.edit.Set {
+		out = append(out, p.Key+" = "+p.Value+eol...)
 	}
 	return out
 }
@@ -147,9 +194,9 @@ type change struct {
 }
 
 // rewrite changes the lines of an existing section.
-func (d *document) rewrite(number int, e Edit) ([]byte, error) {
+func (d *document) rewrite(number int, e Edit) ([]change, error) {
 	offset, end := d.body(number)
-	line := d.lineAt(d.starts[number])
+	line := d.headLine(number)
 	entries, err := readBody(d.slice(offset, end), offset, line, func(line int, problem string) error {
 		return &lineError{line, problem}
 	})
@@ -178,7 +225,7 @@ func (d *document) rewrite(number int, e Edit) ([]byte, error) {
 	if added.Len() > 0 {
 		changes = append(changes, d.insertion(entries, offset, added.String()))
 	}
-	return d.apply(changes), nil
+	return changes, nil
 }
 
 func (e Edit) sets(key string) bool {
@@ -263,24 +310,41 @@ func (d *document) apply(changes []change) []byte {
 	return append(out, d.data[from:]...)
 }
 
-// readBack reads the section as any reader will, and compares.
-func readBack(data []byte, kind fileKind, h header, e Edit) error {
+// readBack reads the sections as any reader will, and compares. It notes what
+// would not be read back, and tells whether that is nothing.
+func readBack(data []byte, kind fileKind, edits []sectionEdit, errs []error) bool {
 	d := newDocument("", kind, data)
+	good := true
+	for i, s := range edits {
+		if errs[i] == nil {
+			errs[i] = d.readBack(s)
+			good = good && errs[i] == nil
+		}
+	}
+	return good
+}
+
+func (d *document) readBack(s sectionEdit) error {
+	unsafe := fmt.Errorf("the section %q %w", s.section, errUnsafe)
+	h, err := checkEdit(d.kind, s.section, s.edit)
+	if err != nil {
+		return err
+	}
 	number, err := d.editable(h)
 	if err != nil || number < 0 {
-		return fmt.Errorf("the section %q %w", h.text, errUnsafe)
+		return unsafe
 	}
 	sec := d.read(number, 0)
 	if sec.err != nil {
-		return fmt.Errorf("the section %q %w", h.text, errUnsafe)
+		return unsafe
 	}
 	values := map[string]string{}
 	for _, old := range sec.entries {
 		values[old.key] = old.value
 	}
 	want := map[string]string{}
-	for _, s := range e.Set {
-		want[s.Key] = s.Value
+	for _, p := range s.edit.Set {
+		want[p.Key] = p.Value
 	}
 	for key, value := range want {
 		if got, ok := values[key]; !ok || got != value {

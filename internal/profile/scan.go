@@ -42,6 +42,7 @@ type document struct {
 	inherit []int // indices of the [DEFAULT] headers
 
 	sections []*section // as far as they were read, one for each header
+	lines    []int      // of the headers, once headLine was asked
 }
 
 func newDocument(path string, kind fileKind, data []byte) *document {
@@ -354,6 +355,19 @@ func (d *document) preamble() string {
 // lineAt counts the 1-based line of an offset.
 func (d *document) lineAt(offset int) int {
 	return 1 + bytes.Count(d.data[:offset], []byte{'\n'})
+}
+
+// headLine is the 1-based line of header i. Asking for many costs one pass.
+func (d *document) headLine(i int) int {
+	if d.lines == nil {
+		line, from := 1, 0
+		for _, start := range d.starts {
+			line += bytes.Count(d.data[from:start], []byte{'\n'})
+			from = start
+			d.lines = append(d.lines, line)
+		}
+	}
+	return d.lines[i]
 }
 
 func (d *document) origin(line int) Origin { return Origin{File: d.path, Line: line} }

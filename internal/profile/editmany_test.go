@@ -1,0 +1,110 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// setting is an edit that sets one property.
+func setting(name, key, value string) SectionEdit {
+	return SectionEdit{name, func(Section) (Edit, error) { return Edit{Set: []Setting{{key, value}}}, nil }}
+}
+
+// Many sections in one go come out as if they were written one after the other;
+// one that is refused does not keep the others back.
+func TestEditSections(t *testing.T) {
+	const before = "# mine\r\n[b]\r\nx = 1 # one\r\n\r\n[twice]\r\n[a]\r\ny = 2\r\n[twice]\r\n[keep]\r\nx = 0"
+	path := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(path, []byte(before), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	no := errors.New("no")
+	list := []SectionEdit{
+		setting("new", "x", "3"), setting("b", "x", "4"), setting("twice", "x", "5"), setting("a\nb", "x", "6"), setting("a", "z", "7"),
+		{"keep", func(s Section) (Edit, error) {
+			if s.Properties["x"].Text != "0" {
+				t.Errorf("keep: %+v", s)
+			}
+			return Edit{}, no
+		}},
+		setting("new2", "x", "8"), setting("new", "x", "9"), setting("bad", "x", "a\nb"),
+	}
+	result, refused, err := EditSections(t.Context(), path, list, EditOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const after = "# mine\r\n[b]\r\n# one\r\nx = 4\r\n\r\n[twice]\r\n[a]\r\ny = 2\r\nz = 7\r\n[twice]\r\n[keep]\r\nx = 0\r\n\r\n[new]\r\nx = 3\r\n\r\n[new2]\r\nx = 8\r\n"
+	if raw, err := os.ReadFile(path); err != nil || string(raw) != after || string(result.After) != after {
+		t.Errorf("%v\n%q\nwant\n%q", err, raw, after)
+	}
+	for i, err := range refused {
+		want := map[int]string{2: "twice, at lines", 3: "cannot be written", 5: "no", 7: "asked for twice", 8: "cannot be written"}[i]
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", list[i].Name, err, want)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// Nothing to write leaves the file alone; a file that can't be written is one
+// error for all.
+func TestEditSectionsAllOrNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credentials")
+	no := SectionEdit{"a", func(Section) (Edit, error) { return Edit{}, errors.New("no") }}
+	if _, refused, err := EditSections(t.Context(), path, []SectionEdit{no}, EditOptions{}); err != nil || refused[0] == nil {
+		t.Errorf("%v, %v", refused, err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("an empty file was made")
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := EditSections(t.Context(), filepath.Join(filepath.Dir(path), "file", "c"), []SectionEdit{setting("a", "x", "1"), setting("b", "x", "1")}, EditOptions{})
+	if edit, ok := errors.AsType[*EditError](err); !ok || edit.Section != "" || !strings.HasPrefix(err.Error(), "writing ") || strings.Contains(err.Error(), "section") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Thousands of sections cost about as much as a file of that size, not as many
+// files.
+func TestEditSectionsIsOnePass(t *testing.T) {
+	const n = 5000
+	path := filepath.Join(t.TempDir(), "credentials")
+	var list []SectionEdit
+	for i := range n {
+		list = append(list, setting(fmt.Sprintf("p%05d-session", i), "aws_session_token", strings.Repeat("t", 500)))
+	}
+	for range 2 {
+		start := time.Now()
+		_, refused, err := EditSections(t.Context(), path, list, EditOptions{})
+		if err != nil || !noneOf(refused) {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%v for %d sections", took, n)
+		} else {
+			t.Logf("%v", took)
+		}
+	}
+	raw, _ := os.ReadFile(path)
+	if got := strings.Count(string(raw), "\n["); got != n-1 {
+		t.Errorf("%d sections", got+1)
+	}
+}
+
+func noneOf(errs []error) bool {
+	for _, err := range errs {
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
