@@ -35,23 +35,23 @@ failed, and a table on stderr says which and why.`
 // eachOptions is what the command line of each says.
 type eachOptions struct {
 	planFlags
-	match         []string
-	accounts      string
-	org           bool
-	ou            string
-	exclude       []string
-	role          string
-	parallel      int
-	retries       int
-	failFast      bool
-	output        string
-	format        string
-	resume        string
-	dryRun        bool
-	writeProfiles bool
-	shardText     string
-	planMatrix    bool
-	perShard      int
+	match      []string
+	accounts   string
+	org        bool
+	ou         string
+	exclude    []string
+	role       string
+	parallel   int
+	retries    int
+	failFast   bool
+	output     string
+	format     string
+	resume     string
+	dryRun     bool
+	write      bool
+	shardText  string
+	planMatrix bool
+	perShard   int
 
 	who     string
 	wanted  map[string]string
@@ -109,7 +109,7 @@ func (o *eachOptions) registerEach(cmd *cobra.Command) {
 	flags.StringVar(&o.format, "format", "text", "text, or jsonl for a record per account in the order of the accounts")
 	flags.StringVar(&o.resume, "resume", "", "journal file: what it says is done is not done again, and what is done is added")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "say what would be called and asked, and stop")
-	flags.BoolVar(&o.writeProfiles, "write-profiles", false, "without a command: write each session into the credentials file, under the profile's name and -session")
+	flags.BoolVar(&o.write, "write-profiles", false, "without a command: write each session into the credentials file, under the profile's name and -session")
 	flags.StringVar(&o.shardText, "shard", "", "only part K of N, as K/N; auto: what AWS Batch, Kubernetes, Slurm, GitLab, CircleCI, Buildkite or GitHub has set")
 	flags.BoolVar(&o.planMatrix, "plan-matrix", false, "print a matrix of shards for GitHub (or with --format gitlab for GitLab) and stop")
 	flags.IntVar(&o.perShard, "per-shard", 500, "with --plan-matrix: accounts in a shard")
@@ -211,7 +211,7 @@ func (o *eachOptions) checkOutput(command []string) error {
 		}
 		o.sink = each.Records
 	}
-	if o.writeProfiles && len(command) > 0 {
+	if o.write && len(command) > 0 {
 		return usagef("--write-profiles is for runs without a command")
 	}
 	return nil
@@ -267,8 +267,8 @@ func (o *eachOptions) perform(ctx context.Context, a *app, list []each.Target, c
 		Judge: eachVerdict, Interrupted: errInterrupted, Kill: kill, Now: a.now,
 	}
 	run.Own.Out, run.Own.Err = os.Stdout, os.Stderr
-	if o.writeProfiles {
-		run.Keep = func(ctx context.Context, list []each.Obtained) []error { return o.writeProfile(ctx, a, list) }
+	if o.write {
+		run.Keep = func(ctx context.Context, list []each.Obtained) []error { return o.writeProfiles(ctx, a, list) }
 	}
 	result, err := each.Run(ctx, list, run)
 	switch {

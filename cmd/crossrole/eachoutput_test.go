@@ -154,3 +154,27 @@ func TestEachFullDiskIsNoSuccess(t *testing.T) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
+
+// --write-profiles writes all that it may, and leaves what would be lost.
+func TestEachWritesProfiles(t *testing.T) {
+	const n = 200
+	accounts, home := fleet(t, n)
+	sts := localsts.StartTest(t, localsts.Options{}, accounts...)
+	path := filepath.Join(home, ".aws", "credentials")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := string(before) + "# mine\n[a00003-session]\naws_access_key_id = AKIAEXAMPLE0MINE0001\naws_secret_access_key = mine\n"
+	if err := os.WriteFile(path, []byte(mine), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := runEach(t, home, sts.URL, "a*", "--write-profiles")
+	if code != exitFailed || !strings.Contains(errs, "199 of 200 done") || !strings.Contains(errs, "a00003-session") || !strings.Contains(errs, "it holds long-term keys") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	after, err := os.ReadFile(path)
+	if text := string(after); err != nil || !strings.HasPrefix(text, mine) || strings.Count(text, "-session]\n") != n || strings.Count(text, "aws_session_token = ") != n-1 {
+		t.Errorf("%v: %d sections, %d tokens", err, strings.Count(text, "-session]\n"), strings.Count(text, "aws_session_token = "))
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,28 +150,48 @@ func (o *eachOptions) manyDeps(a *app) assume.Deps {
 	return d
 }
 
-// writeProfile puts sessions into the credentials file.
-func (o *eachOptions) writeProfile(ctx context.Context, a *app, list []each.Obtained) []error {
+// writeProfiles puts sessions into the credentials file, all in one go.
+func (o *eachOptions) writeProfiles(ctx context.Context, a *app, list []each.Obtained) []error {
 	errs := make([]error, len(list))
+	fail := func(err error) []error {
+		for i := range errs {
+			errs[i] = cmp.Or(errs[i], err)
+		}
+		return errs
+	}
+	files, err := profile.DefaultFiles(a.getenv, a.home())
+	if err != nil {
+		return fail(err)
+	}
+	var edits []profile.SectionEdit
+	var at []int // in the list
 	for i, one := range list {
-		errs[i] = o.writeOne(ctx, a, one)
+		s := one.Session.(eachSession)
+		if !s.session.SessionToken.IsSet() {
+			errs[i] = errors.New("not written: these are long-term keys")
+			continue
+		}
+		w := assumeOptions{writeProfile: o.sectionFor(one.Target)}
+		edits, at = append(edits, w.section(files.Credentials, openSession(s.session, s.profile, one.Region))), append(at, i)
+	}
+	_, refused, err := profile.EditSections(ctx, files.Credentials, edits, profile.EditOptions{})
+	if err != nil {
+		return fail(err)
+	}
+	for i, err := range refused {
+		if config, ok := errors.AsType[*configError](err); ok {
+			err = &configError{Why: config.Why, Advice: []string{"rename that section, or leave the profile out with --exclude"}}
+		}
+		errs[at[i]] = err
 	}
 	return errs
 }
 
-func (o *eachOptions) writeOne(ctx context.Context, a *app, one each.Obtained) error {
-	s := one.Session.(eachSession)
-	if !s.session.SessionToken.IsSet() {
-		return errors.New("not written: these are long-term keys")
+// sectionFor names what --write-profiles writes.
+func (o *eachOptions) sectionFor(t each.Target) string {
+	name := t.Profile + "-session"
+	if t.Region != "" && len(o.regions) > 1 {
+		name += "-" + t.Region
 	}
-	files, err := profile.DefaultFiles(a.getenv, a.home())
-	if err != nil {
-		return err
-	}
-	w := assumeOptions{writeProfile: one.Target.Profile + "-session"}
-	if one.Target.Region != "" && len(o.regions) > 1 {
-		w.writeProfile += "-" + one.Target.Region
-	}
-	_, err = w.edit(ctx, files.Credentials, openSession(s.session, s.profile, one.Region), false)
-	return err
+	return name
 }

@@ -55,12 +55,18 @@ func (o *assumeOptions) showWrite(ctx context.Context, a *app, path string, r re
 }
 
 func (o *assumeOptions) edit(ctx context.Context, path string, c output.Credentials, dryRun bool) (profile.EditResult, error) {
-	return profile.EditSection(ctx, path, o.writeProfile, func(s profile.Section) (profile.Edit, error) {
+	s := o.section(path, c)
+	return profile.EditSection(ctx, path, s.Name, s.Decide, profile.EditOptions{DryRun: dryRun})
+}
+
+// section is the session's section, and when it may be written.
+func (o *assumeOptions) section(path string, c output.Credentials) profile.SectionEdit {
+	return profile.SectionEdit{Name: o.writeProfile, Decide: func(s profile.Section) (profile.Edit, error) {
 		if err := o.mayReplace(path, s); err != nil {
 			return profile.Edit{}, err
 		}
 		return sectionEdit(c), nil
-	}, profile.EditOptions{DryRun: dryRun})
+	}}
 }
 
 // sectionEdit says what of the section changes.

@@ -38,9 +38,10 @@ type crew struct {
 	sink sink
 }
 
-// work runs every target and gives each outcome to done, from one goroutine
-// and in the order in which they end. What was never begun has no outcome.
-func (c *crew) work(ctx context.Context, targets []Target, done func(*outcome)) {
+// work runs every target and gives each outcome to the keeper, from one
+// goroutine and in the order in which they end. What was never begun has no
+// outcome.
+func (c *crew) work(ctx context.Context, targets []Target, to *keeper) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	next := make(chan int)
@@ -65,11 +66,19 @@ func (c *crew) work(ctx context.Context, targets []Target, done func(*outcome)) 
 			}
 		}
 	}()
-	for r := range results {
-		if c.mustStop(r) {
-			stop(errFailFast)
+	for {
+		select {
+		case r, more := <-results:
+			if !more {
+				return
+			}
+			if c.mustStop(r) {
+				stop(errFailFast)
+			}
+			to.add(r)
+		case <-to.due():
+			to.flush()
 		}
-		done(r)
 	}
 }
 

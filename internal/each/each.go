@@ -80,7 +80,8 @@ type Options struct {
 	Progress *Progress
 	// Journal, if any, gets each outcome, and is closed at the end.
 	Journal *Journal
-	// Keep, if any, puts sessions where they stay, and tells of each whether it could. It is called by one goroutine.
+	// Keep, if any, puts sessions where they stay, and tells of each whether it could. It is called by one goroutine, with
+	// what came together within a second; an interrupted run keeps what it has, unless Kill is closed.
 	Keep func(ctx context.Context, list []Obtained) []error
 
 	// Judge tells what an error means for a target.
@@ -122,8 +123,11 @@ func Run(ctx context.Context, list []Target, o Options) (Result, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	t := &tally{o: &o, sink: sink, sum: newSummary(len(list), o.Judge), stop: func() { stop(errUnheard) }}
+	k, release := newKeeper(ctx, &o, t.add)
+	defer release()
 	c := &crew{o: &o, sink: sink}
-	c.work(ctx, list, func(r *outcome) { t.add(ctx, r) })
+	c.work(ctx, list, k)
+	k.flush()
 	broken := errors.Join(t.broken, sink.close(), o.Journal.Close())
 	o.Progress.Pause()
 	t.sum.write(o.Err, o.Now().Sub(start))
@@ -139,11 +143,7 @@ type tally struct {
 	broken error
 }
 
-func (t *tally) add(ctx context.Context, r *outcome) {
-	if t.o.Keep != nil && r.code == codeDone {
-		r.err = t.o.Keep(ctx, []Obtained{{r.target, r.region, r.session}})[0]
-		r.code = t.o.Judge(r.target, r.err).Code
-	}
+func (t *tally) add(r *outcome) {
 	r.session = nil
 	t.o.Progress.add(r)
 	t.sum.add(r)

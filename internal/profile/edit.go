@@ -30,7 +30,7 @@ var ErrBusy = errors.New("another process is writing in this folder")
 type EditError struct {
 	Path    string
 	Section string // empty: none of many was
-	Line    int // 1-based, 0 if it is not about a line
+	Line    int    // 1-based, 0 if it is not about a line
 	Err     error
 }
 
