@@ -23,7 +23,9 @@ const eachHelp = `Runs a command once in each of many accounts.
 
 The accounts are the profiles that a PATTERN fits (* and ? as in shells; quote
 them), narrowed by --match; or --accounts, a file of account IDs or role ARNs;
-or --org, the accounts of the organization. {account}, {profile} and {region} in
+or --org, the accounts of the organization. A pattern with * or ? stands for
+profiles with a role (role_arn or sso_role_name); one with keys of its own, as
+those that roles start from, is taken only when it is named in full. {account}, {profile} and {region} in
 the command are filled in; CROSSROLE_PROFILE and CROSSROLE_ACCOUNT are in its
 environment beside the credentials. Without a command the credentials are only
 obtained, or with --write-profiles written.
@@ -89,6 +91,7 @@ func newEachCmd(a *app) *cobra.Command {
 	}
 	o.register(cmd)
 	o.registerEach(cmd)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return o.flagError(a, cmd, err) })
 	return cmd
 }
 

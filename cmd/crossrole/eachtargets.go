@@ -68,27 +68,63 @@ func (o *eachOptions) fromProfiles(a *app, set *profile.Set, patterns []string) 
 	set.Preload()
 	seen := map[string]bool{}
 	var list []each.Target
-	for _, pattern := range patterns {
-		found := 0
-		for _, name := range set.Match(pattern) {
-			found++
+	var plain []string // fit a pattern, and lead to no role
+	for at, pattern := range patterns {
+		names := set.Match(pattern)
+		if len(names) == 0 {
+			return nil, o.noProfile(a, patterns, at)
+		}
+		for _, name := range names {
 			if seen[name] {
 				continue
 			}
-			seen[name] = true
 			fits, err := o.matches(set, name)
-			if err != nil {
+			switch {
+			case err != nil:
 				return nil, err
-			}
-			if fits {
+			case fits && name != pattern && !o.leadsToRole(set, name):
+				plain = append(plain, name)
+			case fits:
+				seen[name] = true
 				list = append(list, o.profileTarget(a, set, name))
 			}
 		}
-		if found == 0 {
-			return nil, &configError{Why: "no profile matches " + strconv.Quote(pattern), Advice: []string{"crossrole list shows the profiles there are; a command must come after --"}}
-		}
 	}
-	return list, nil
+	return list, o.tellPlain(a, plain, seen, len(list))
+}
+
+// leadsToRole tells the profiles that a pattern stands for: the others hold a
+// user's own keys, or whatever the roles start from. One that can't be read is
+// not passed over in silence.
+func (o *eachOptions) leadsToRole(set *profile.Set, name string) bool {
+	p, err := set.Profile(name)
+	return err != nil || o.over.RoleARN != "" || p.Get("role_arn").IsSet() || p.Get("sso_role_name").IsSet()
+}
+
+// tellPlain says which profiles a pattern passed over.
+func (o *eachOptions) tellPlain(a *app, plain []string, named map[string]bool, left int) error {
+	plain = slices.Compact(slices.Sorted(slices.Values(slices.DeleteFunc(plain, func(name string) bool { return named[name] }))))
+	if len(plain) == 0 {
+		return nil
+	}
+	const most = 5
+	text := strings.Join(cleanAll(plain[:min(len(plain), most)]), ", ")
+	if more := len(plain) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	if left == 0 {
+		return &configError{Why: "the patterns fit only profiles that lead to no role: " + text, Advice: []string{"a profile with keys of its own is a target when it is named without * or ?"}}
+	}
+	a.say("without a role, and so left out: " + text)
+	return nil
+}
+
+func cleanAll(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = clean(name)
+	}
+	return out
 }
 
 // matches tells whether a profile's own properties fit every --match.

@@ -1,7 +1,6 @@
 package each
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -99,13 +98,21 @@ func (g *grouped) done(r *outcome) error {
 	if r.out == nil {
 		return nil
 	}
-	if _, err := fmt.Fprintf(g.out, "=== %s (%s)\n", r.target.Label(), clean(r.target.Account)); err != nil {
+	if _, err := io.WriteString(g.out, heading(r.target)); err != nil {
 		return err
 	}
 	if err := copyLines(g.out, r.out.reader()); err != nil {
 		return err
 	}
 	return copyLines(g.err, r.errs.reader())
+}
+
+// heading has the account where it is known: a user's keys don't tell theirs.
+func heading(t Target) string {
+	if t.Account == "" {
+		return "=== " + t.Label() + "\n"
+	}
+	return "=== " + t.Label() + " (" + clean(t.Account) + ")\n"
 }
 
 func (g *grouped) close() error {
