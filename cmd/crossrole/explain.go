@@ -78,7 +78,8 @@ Every --scp and --rcp may be LEVEL=FILE: each level (root, OUs, account) must
 allow. Files without a level belong to the same one.
 
 Exit codes: 0 allowed, 4 denied, 3 invalid (a policy or an ARN that AWS would
-refuse), 1 unknown (something that could change the answer could not be read).
+refuse, or a file that can't be read), 1 unknown (something that could change
+the answer could not be looked up).
 A PROFILE alone, without --live or --account, decides nothing: it is 0 unless
 the profile can't work.`
 
@@ -105,9 +106,9 @@ func newExplainCmd(a *app) *cobra.Command {
 				return err
 			}
 			if f.profile {
-				return f.runProfile(cmd.Context(), a, name)
+				return unreadable(f.runProfile(cmd.Context(), a, name))
 			}
-			return f.run(a)
+			return unreadable(f.run(a))
 		},
 	}
 	f.register(cmd)
@@ -213,6 +214,14 @@ func (f *explainFlags) run(a *app) error {
 		return err
 	}
 	return f.answer(a, &found, found.Decision)
+}
+
+// unreadable makes a file that was named and can't be read a setting that can't be used: 1 is the exit code of "unknown".
+func unreadable(err error) error {
+	if _, ok := errors.AsType[*namedFileError](err); ok {
+		return &exitError{Code: exitConfiguration, Err: err}
+	}
+	return err
 }
 
 // wholeRequest answers --request.

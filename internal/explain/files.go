@@ -2,7 +2,9 @@ package explain
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -145,8 +147,13 @@ func (q *Question) context(caller policy.Caller) policy.Context {
 // in is called in messages. The error is a [*ConfigError] for what is no request, or that of in.
 func Request(in io.Reader, name string) (Finding, error) {
 	req, err := policy.ParseRequest(in, name)
-	var syntax *policy.SyntaxError
+	var (
+		syntax *policy.SyntaxError
+		disk   *fs.PathError
+	)
 	switch {
+	case errors.As(err, &disk):
+		return Finding{}, &ConfigError{Why: fmt.Sprintf("reading %q: %s", name, disk.Err)}
 	case errors.As(err, &syntax):
 		return Finding{}, &ConfigError{Why: "reading the request: " + syntax.Error(), Advice: []string{"docs/explain.md has the shape of a request"}}
 	case err != nil:

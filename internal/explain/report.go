@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -73,7 +74,7 @@ func (e *Chain) LastCall(k Known) (roleARN string, spec policy.TrustSpec, ok boo
 func (e *Chain) judge(ctx context.Context, k *Known, r *Report) error {
 	l := k.Live
 	if e.broken || len(r.Hops) == 0 || l == nil && len(k.Accounts) == 0 {
-		return nil
+		return checkSnapshots(k.Files, k.Accounts)
 	}
 	offset := len(r.Hops) - len(e.plan.Calls) // an exchange comes before the calls
 	for i := range r.Hops {
@@ -133,11 +134,15 @@ func (e *Chain) tryHops(ctx context.Context, start Trying, hops []Hop) error {
 
 func (k *Known) judgeHop(h *Hop) (Finding, error) {
 	if h.caller.ARN == "" {
-		return noCaller(h), nil
+		return noCaller(h), checkSnapshots(k.Files, k.Accounts)
 	}
 	req := &policy.Request{Caller: h.caller, RoleARN: h.Call.RoleARN, Actions: h.actions}
 	seen, err := readSnapshots(k.Files, k.Accounts, h.caller.ARN, h.Call.RoleARN)
-	if err != nil {
+	var invalid *policy.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return Finding{Result: policy.InvalidResult(err), req: req}, nil
+	case err != nil:
 		return Finding{}, err
 	}
 	seen.missing(req)

@@ -20,13 +20,11 @@ type snapshots struct {
 
 const snapshotHint = "a snapshot is what `aws iam get-account-authorization-details` prints in that account"
 
-// readSnapshots looks for the caller and the role in every file.
+// readSnapshots looks for the caller and the role in every file. It is an error if there are files and none holds either.
 func readSnapshots(from Files, files []string, caller, role string) (*snapshots, error) {
 	s := &snapshots{given: len(files) > 0}
-	for _, file := range files {
-		if err := s.read(from, file, caller, role); err != nil {
-			return nil, err
-		}
+	if err := s.readAll(from, files, caller, role); err != nil {
+		return nil, err
 	}
 	if s.given && s.caller == nil && s.role == nil {
 		return nil, &ConfigError{
@@ -35,6 +33,20 @@ func readSnapshots(from Files, files []string, caller, role string) (*snapshots,
 		}
 	}
 	return s, nil
+}
+
+func (s *snapshots) readAll(from Files, files []string, caller, role string) error {
+	for _, file := range files {
+		if err := s.read(from, file, caller, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSnapshots reads files that nothing is looked for in: what is wrong with them is told all the same.
+func checkSnapshots(from Files, files []string) error {
+	return new(snapshots).readAll(from, files, "", "")
 }
 
 func (s *snapshots) read(from Files, file, caller, role string) error {
@@ -52,7 +64,7 @@ func (s *snapshots) read(from Files, file, caller, role string) error {
 	case errors.As(err, &invalid):
 		return err
 	case errors.As(err, &disk):
-		return fmt.Errorf("reading %q: %w", file, disk.Err)
+		return &ConfigError{Why: fmt.Sprintf("reading %q: %s", file, disk.Err)}
 	case err != nil:
 		return &ConfigError{Why: err.Error(), Advice: []string{snapshotHint}}
 	}
