@@ -166,7 +166,7 @@ func (e *DeniedError) Hints() []string {
 	if !e.aboutRole() {
 		return []string{"the caller must be of the organization's management account, or of a delegated administrator's, and its policies must allow " + e.Action}
 	}
-	hints := e.accountHints()
+	hints := append(e.accountHints(), noSuchRoleHint)
 	if !e.ExternalIDSent {
 		hints = append(hints, "no external ID was sent: if the trust policy asks for sts:ExternalId, set external_id or --external-id")
 	}
@@ -178,6 +178,9 @@ func (e *DeniedError) Hints() []string {
 	}
 	return hints
 }
+
+// AWS does not tell who may not from what is not: it would tell strangers which roles there are.
+const noSuchRoleHint = "a role that does not exist is denied in the same words: check its ARN, path included"
 
 // badCode tells that the MFA code was wrong, or used before.
 func (e *DeniedError) badCode() bool {
@@ -200,7 +203,7 @@ func (e *DeniedError) federatedHints() []string {
 	if e.Action != "sts:AssumeRoleWithWebIdentity" {
 		return []string{"the caller's own policies must allow " + e.Action}
 	}
-	return []string{"the role's trust policy must name the identity provider (Federated), and its conditions must fit the token's aud and sub"}
+	return []string{"the role's trust policy must name the identity provider (Federated), and its conditions must fit the token's aud and sub", noSuchRoleHint}
 }
 
 // accountHints says which sides must allow: both across accounts, and within

@@ -35,6 +35,7 @@ type Live struct {
 	Temporary bool
 
 	readers map[string][]Reader // by account, in the order in which they are asked
+	unread  bool                // some account's policies could not be read
 	known   map[string]*facts   // by "CALLER\nROLE": what was read once is not read again
 }
 
@@ -67,6 +68,7 @@ func (l *Live) read(ctx context.Context, h *Hop) *facts {
 	l.known[key] = f
 	f.readCaller(ctx, l, h)
 	f.readRole(ctx, l, h)
+	l.unread = l.unread || f.caller == nil || f.role == nil && !f.noRole
 	f.readSCPs(ctx, l, h)
 	f.readRCPs(ctx, l, h)
 	return f

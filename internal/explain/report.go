@@ -8,6 +8,7 @@ import (
 
 	"crossrole/internal/assume"
 	"crossrole/internal/output/plantext"
+	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 )
 
@@ -103,6 +104,10 @@ func (e *Chain) judge(ctx context.Context, k *Known, r *Report) error {
 		}
 	}
 	r.Decision = worst(r.Hops)
+	if r.Decision == DecisionUnknown && l != nil && l.unread {
+		r.Warnings = append(r.Warnings, "what an account does not let be read can come from files: leave --live out, and give --caller "+
+			word.Shell(l.Caller.ARN)+" and --account FILE for each account (FILE is what `aws iam get-account-authorization-details` prints there)")
+	}
 	return nil
 }
 
