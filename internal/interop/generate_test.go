@@ -13,7 +13,8 @@ type awsFiles struct {
 	config, credentials string
 	profiles            []string
 	role                map[string]string // each profile's section in the config file
-	// readersDiffer: the AWS CLI refuses the files (a section or key twice) where the SDKs, and we, merge.
+	// readersDiffer: the AWS CLI refuses the files (a section or key twice), or finds no such profile (blanks within the
+	// brackets), where the SDKs, and we, answer.
 	readersDiffer bool
 }
 
@@ -165,13 +166,24 @@ func (g *generator) extras() []string {
 func (g *generator) section(header string, lines []string) string {
 	var b strings.Builder
 	b.WriteString(g.pick("", "", "", "\n", "\n\n", "   \n"))
-	// A blank before the name, or after one in the credentials file, and a bracket in the comment are not here: the AWS
-	// CLI takes them for a part of the name, and the SDKs' own tests say that they are none.
-	blank := ""
-	if strings.HasPrefix(header, "profile") {
-		blank = g.pick("", "", "", " ", "\t")
+	before, after := "", ""
+	if g.chance(60) {
+		before = " "
 	}
-	b.WriteString("[" + header + blank + "]" + g.pick("", "", "", "  ", " # see default", " ; x") + "\n")
+	if strings.HasPrefix(header, "profile") {
+		after = g.pick("", "", "", " ", "\t")
+	} else if g.chance(60) {
+		after = " "
+	}
+	comment := g.pick("", "", "", "  ", " # see default", " ; x")
+	if g.chance(60) {
+		comment = " # see [default]"
+	}
+	// The SDKs, and we, read these as the name alone: where the AWS CLI finds no such profile we may answer.
+	if before != "" || strings.Contains(comment, "]") || after != "" && !strings.HasPrefix(header, "profile") {
+		g.files.readersDiffer = true
+	}
+	b.WriteString("[" + before + header + after + "]" + comment + "\n")
 	for _, line := range lines {
 		key, value, ok := strings.Cut(line, " = ")
 		if !ok || strings.HasPrefix(line, " ") || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {

@@ -16,6 +16,7 @@ const (
 	ProblemComment          ProblemKind = "comment_in_value"  // the AWS CLI keeps it in the value
 	ProblemByteOrderMark    ProblemKind = "byte_order_mark"   // the AWS CLI does not find the first section
 	ProblemQuotedName       ProblemKind = "quoted_name"       // the SDKs ignore the section
+	ProblemOtherName        ProblemKind = "other_name"        // the AWS CLI reads the header as another name
 	ProblemIgnoredSection   ProblemKind = "ignored_section"   // nobody reads it
 	ProblemDroppedKey       ProblemKind = "dropped_key"       // its name is none
 	ProblemMixedKeys        ProblemKind = "mixed_keys"        // static keys in both files
@@ -143,9 +144,13 @@ func bracketed(h header) string { return "[" + printable(h.text) + "]" }
 func (f *finder) name(d *document, number int, h header, name string, at Origin) {
 	if same := f.index.first[indexKey{d, h.kind, h.name}]; same != number {
 		first := d.origin(f.index.lines[d][same])
+		readers := ": the AWS CLI stops here, and this program lets the later lines win"
+		if f.index.heads[d][same].spelling != h.spelling {
+			readers = ", spelt otherwise: the AWS CLI reads the last one alone, and this program stops"
+		}
 		f.add(Problem{
 			Kind: ProblemDuplicateSection, Profile: name, Origin: at, Also: first,
-			Text: bracketed(h) + " is also at " + first.quoted() + ": the AWS CLI stops here, and this program lets the later lines win",
+			Text: bracketed(h) + " is also at " + first.quoted() + readers,
 		})
 	}
 	if h.kind == kindBareDefault {
@@ -156,6 +161,12 @@ func (f *finder) name(d *document, number int, h header, name string, at Origin)
 				Text: "[default] is not read, because [profile default] is at " + other.quoted(),
 			})
 		}
+	}
+	if h.unlike {
+		f.add(Problem{
+			Kind: ProblemOtherName, Profile: name, Origin: at,
+			Text: bracketed(h) + ": the AWS CLI takes blanks within the brackets, and all up to the last ] of the line, for a part of the name",
+		})
 	}
 	if d.kind == configFile && h.kind != kindBareDefault && !validName(h.name) {
 		f.add(Problem{

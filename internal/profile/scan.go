@@ -164,6 +164,11 @@ type header struct {
 	reason string // why kind is kindNone or kindBroken, for a person
 	// mistaken is what the AWS CLI takes a section of kindNone for.
 	mistaken sectionKind
+	// spelling is what Python's reader takes for the section's name: all up to the
+	// line's last bracket, blanks included.
+	spelling string
+	// unlike tells a spelling that the AWS CLI reads as another name.
+	unlike bool
 }
 
 // headerAt reads the header's line that starts at offset start.
@@ -196,10 +201,18 @@ func parseHeader(line string, kind fileKind) header {
 	if text == "DEFAULT" {
 		return header{kind: kindInherited, name: text, text: text}
 	}
+	spelling := line[:strings.LastIndexByte(line, ']')]
 	if kind == credentialsFile {
-		return credentialsHeader(text)
+		h := credentialsHeader(text)
+		h.spelling, h.unlike = spelling, spelling != text
+		return h
 	}
-	return configHeader(text)
+	h := configHeader(text)
+	h.spelling, h.unlike = spelling, spelling != text
+	if h.kind != kindBareDefault { // after a prefix the AWS CLI splits words, as a shell does
+		h.unlike = strings.TrimRight(spelling, " \t") != text
+	}
+	return h
 }
 
 func credentialsHeader(text string) header {

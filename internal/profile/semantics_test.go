@@ -282,3 +282,50 @@ func TestMatchName(t *testing.T) {
 		t.Errorf("b* matches %v", got)
 	}
 }
+
+// The AWS CLI takes blanks within the brackets, and all up to the line's last
+// one, for a part of the name. Where that makes two profiles of one, nobody can
+// say which is meant.
+func TestHeadersThatTheAWSCLIReadsOtherwise(t *testing.T) {
+	tests := []struct {
+		name, config, credentials string
+		told                      ProblemKind
+		stops                     bool
+	}{
+		{"alone, as the SDKs' own tests have it", "[ profile p ]\nregion = a\n", "", ProblemOtherName, false},
+		{"both in the credentials file", "", "[p]\nregion = a\n[ p ]\nregion = b\n", ProblemDuplicateSection, true},
+		{"over the config file", "[profile p]\nregion = a\n", "[p ]\nregion = b\n", ProblemOtherName, true},
+		{"under the credentials file", "[ profile p]\nregion = a\n", "[p]\nregion = b\n", ProblemOtherName, true},
+		{"a bracket in the comment", "[profile p] # not [q]\nregion = a\n", "[p]\nregion = b\n", ProblemOtherName, true},
+		{"a bare default", "[default ]\nregion = a\n", "[default]\nregion = b\n", ProblemOtherName, true},
+		{"blanks that a shell would drop", "[profile  p ]\nregion = a\n", "[p]\nregion = b\n", "", false},
+		{"spelt in two ways", "[profile p]\nregion = a\n[profile  p]\nregion = b\n", "", ProblemDuplicateSection, true},
+		{"quoted the second time", "[profile p]\nregion = a\n[profile \"p\"]\nregion = b\n", "", ProblemDuplicateSection, true},
+		{"twice the same, which the AWS CLI refuses", "[profile p]\nregion = a\n[profile p]\nregion = b\n", "", ProblemDuplicateSection, false},
+		{"a comment", "[profile p] # q\nregion = a\n", "[p] ; q\nregion = b\n", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			name := "p"
+			if strings.Contains(tt.config, "default") {
+				name = "default"
+			}
+			set := load(t, tt.config, tt.credentials)
+			_, err := set.Resolve(name)
+			var told ProblemKind
+			if found := set.Problems(); len(found) > 0 {
+				told = found[0].Kind
+			}
+			if told != tt.told {
+				t.Errorf("told of %q", told)
+			}
+			syntax, ok := errors.AsType[*SyntaxError](err)
+			if ok != tt.stops || !ok && err != nil {
+				t.Fatalf("%v", err)
+			}
+			if ok && (syntax.Origin.Line == 0 || !strings.Contains(err.Error(), "the AWS CLI")) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 )
 
@@ -33,11 +34,13 @@ func (s *Set) lock() (unlock func()) {
 
 // section is one section as read.
 type section struct {
-	header  Origin
-	text    string // the header's
-	entries []entry
-	values  map[string]string // by ini.v1; nil if the pre-pass was enough
-	err     error
+	header   Origin
+	text     string // the header's, as the next two
+	spelling string
+	unlike   bool
+	entries  []entry
+	values   map[string]string // by ini.v1; nil if the pre-pass was enough
+	err      error
 }
 
 // value is what the section's property stands for.
@@ -168,7 +171,34 @@ func (s *Set) sectionsOf(name string) (config, credentials []*section, err error
 	if err == nil && len(config) > 0 && !validName(name) {
 		credentials, err = s.readQuoted(name)
 	}
+	if err == nil {
+		err = alikeForAll(append(slices.Clone(config), credentials...))
+	}
 	return config, credentials, err
+}
+
+// alikeForAll stops where sections make one profile here and two in the AWS
+// CLI, which takes one of their headers for another name.
+func alikeForAll(sections []*section) error {
+	if len(sections) < 2 {
+		return nil
+	}
+	for i, sec := range sections {
+		other := sections[(i+1)%len(sections)]
+		switch {
+		case sec.unlike:
+			return sec.misread("the AWS CLI takes the header for another name, and so does not read it together with " +
+				other.header.quoted() + ": write no blanks within the brackets, and no ] after them")
+		case i > 0 && sec.header.File == sections[i-1].header.File && sec.spelling != sections[i-1].spelling:
+			return sec.misread("the AWS CLI reads this section alone, and not " + sections[i-1].header.quoted() +
+				", whose header is spelt otherwise: make one section of the two")
+		}
+	}
+	return nil
+}
+
+func (s *section) misread(problem string) error {
+	return &SyntaxError{Origin: s.header, Section: s.text, Problem: problem}
 }
 
 // readQuoted finds a name with blanks in the credentials file. It counts only
@@ -232,7 +262,7 @@ func (s *Set) readSection(d *document, number int) *section {
 // read runs the pre-pass over one section whose header is on the given line.
 func (d *document) read(number, line int) *section {
 	h := d.headerAt(d.starts[number])
-	sec := &section{header: d.origin(line), text: h.text}
+	sec := &section{header: d.origin(line), text: h.text, spelling: h.spelling, unlike: h.unlike}
 	offset, end := d.body(number)
 	if d.nextIsProperty(number) {
 		sec.err = d.headerError(number + 1)
@@ -354,5 +384,8 @@ func (p *properties) dropKeys() []Value {
 // namedBlock reads an sso-session or services section, its lines merged.
 func (s *Set) namedBlock(kind sectionKind, name string) (properties, []*section, error) {
 	sections, err := s.readNamed(s.config, kind, name)
+	if err == nil {
+		err = alikeForAll(sections)
+	}
 	return layer(sections), sections, err
 }
