@@ -228,7 +228,7 @@ var ErrNoAccountID = errors.New("nothing says which account it is: no AccountId 
 func (a *Account) complete() error {
 	for _, arn := range a.arns() {
 		p, ok := splitARN(arn)
-		if strings.ContainsFunc(arn, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		if arn != "" && !isWord(arn) {
 			return fmt.Errorf("account %s: %q is not an ARN", a.ID, arn)
 		}
 		if !ok || p.account == "aws" || p.account == "" {
@@ -254,6 +254,11 @@ func (a *Account) complete() error {
 		a.Partition = "aws"
 	}
 	a.completeARNs()
+	for _, arn := range a.arns() { // once more: those that were put together from a path
+		if !isWord(arn) {
+			return fmt.Errorf("account %s: %q is not an ARN", a.ID, arn)
+		}
+	}
 	a.completeDates()
 	return nil
 }

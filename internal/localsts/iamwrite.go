@@ -204,6 +204,11 @@ func (w *World) rekey(x *accountIndex, u *User) {
 			delete(w.keys, id)
 		}
 	}
+	w.pointKeys(x, u)
+}
+
+// pointKeys finds the user's keys by their ids, where they are now.
+func (w *World) pointKeys(x *accountIndex, u *User) {
 	for i := range u.AccessKeys {
 		w.keys[u.AccessKeys[i].ID] = keyOwner{x, u, &u.AccessKeys[i]}
 	}

@@ -72,7 +72,7 @@ func (w *World) EnsureKeys() error {
 				return err
 			}
 			u.AccessKeys = append(u.AccessKeys, k)
-			w.rekey(x, u)
+			w.pointKeys(x, u)
 		}
 	}
 	return nil

@@ -3,8 +3,10 @@ package localsts
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func world(t *testing.T, accounts ...*Account) *Server {
@@ -123,6 +125,12 @@ func TestHostileNamesInFiles(t *testing.T) {
 		`{"AccountId":"111111111111","UserDetailList":[{"UserName":"a\n[profile b]"}]}`,
 		`{"AccountId":"111111111111","RoleDetailList":[{"RoleName":"a b"}]}`,
 		`{"AccountId":"111111111111","UserDetailList":[{"UserName":"a","Arn":"arn:aws:iam::111111111111:user/a\u001b[0m"}]}`,
+		`{"AccountId":"111111111111","RoleDetailList":[{"RoleName":"a","Path":"/x\ncredential_process = y\n/"}]}`,
+		`{"AccountId":"111111111111","Partition":"aws\ncredential_process = y","RoleDetailList":[{"RoleName":"a"}]}`,
+		`{"AccountId":"111111111111","UserDetailList":[{"UserName":"a","AccessKeys":[{"AccessKeyId":"A\nx = y","SecretAccessKey":"s"}]}]}`,
+		`{"AccountId":"111111111111","UserDetailList":[{"UserName":"a","AccessKeys":[{"AccessKeyId":"A","SecretAccessKey":"s\ncredential_process = y"}]}]}`,
+		`{"AccountId":"111111111111","UserDetailList":[{"UserName":"a","MFADevices":[{"SerialNumber":"arn:x\ncredential_process = y"}]}]}`,
+		`{"AccountId":"111111111111","UserDetailList":[{"UserName":"a","MFADevices":[{"SerialNumber":"arn:x","Base32StringSeed":"A\nB"}]}]}`,
 	} {
 		a, err := LoadAccount(strings.NewReader(text), "")
 		if err == nil {
@@ -130,6 +138,31 @@ func TestHostileNamesInFiles(t *testing.T) {
 		}
 		if err == nil || strings.ContainsAny(err.Error(), "\n\x1b") {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestKeysForManyUsers: a snapshot without keys gets them in time that grows with its users, not with their square.
+func TestKeysForManyUsers(t *testing.T) {
+	account := &Account{ID: "111111111111"}
+	for i := range 60000 {
+		name := "u" + strconv.Itoa(i)
+		account.Users = append(account.Users, &User{Name: name, ARN: "arn:aws:iam::111111111111:user/" + name, ID: "AIDA" + name})
+	}
+	w, err := NewWorld(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := w.EnsureKeys(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	for _, u := range account.Users[:2] {
+		if o := w.keys[u.AccessKeys[0].ID]; o.user != u || o.key != &u.AccessKeys[0] {
+			t.Errorf("the key of %s is not found", u.Name)
 		}
 	}
 }

@@ -64,6 +64,9 @@ func indexAccount(a *Account) (*accountIndex, error) {
 		if err := addNew(x.users, a.ID, "user", u.Name, u); err != nil {
 			return nil, err
 		}
+		if err := checkDevices(a.ID, u); err != nil {
+			return nil, err
+		}
 	}
 	for _, r := range a.Roles {
 		if err := addNew(x.roles, a.ID, "role", r.Name, r); err != nil {
@@ -79,6 +82,24 @@ func indexAccount(a *Account) (*accountIndex, error) {
 		x.policies[p.ARN] = p
 	}
 	return x, nil
+}
+
+// checkDevices refuses what is no device: clients' files will name it, and a line break in it would be one there.
+func checkDevices(account string, u *User) error {
+	for _, d := range u.MFADevices {
+		if !reSerial().MatchString(d.Serial) {
+			return fmt.Errorf("account %s: user %q: %q is no serial number of an MFA device", account, u.Name, d.Serial)
+		}
+		if !isWord(string(d.Seed)) && d.Seed != "" {
+			return fmt.Errorf("account %s: user %q: the seed of MFA device %q is not in base32", account, u.Name, d.Serial)
+		}
+	}
+	return nil
+}
+
+// isWord tells printable ASCII without blanks.
+func isWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func addNew[T any](m map[string]*T, account, kind, name string, v *T) error {
@@ -112,6 +133,9 @@ func (w *World) addKeys(x *accountIndex) error {
 func (w *World) addKey(o keyOwner) error {
 	if o.key.ID == "" || o.key.Secret == "" {
 		return fmt.Errorf("account %s: an access key needs an AccessKeyId and a SecretAccessKey", o.account.ID)
+	}
+	if !isWord(o.key.ID) || !isWord(string(o.key.Secret)) {
+		return fmt.Errorf("account %s: access key %q: it, or its secret, has a character that no key has", o.account.ID, o.key.ID)
 	}
 	if _, dup := w.keys[o.key.ID]; dup {
 		return fmt.Errorf("account %s: access key %q is given twice", o.account.ID, o.key.ID)
