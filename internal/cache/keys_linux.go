@@ -15,10 +15,11 @@ func systemKeys(string, *Store) keySource { return kernelKeys{name: sealed.Kerne
 // drops the keyring some time after the user's last process: what it sealed is then a miss.
 type kernelKeys struct{ name string }
 
-// keyPerm lets who possesses the key do all, and every other process of the same user see, find and read it. A login
-// session whose session keyring does not link to the user's keyring (cron, some sshd and systemd set-ups) does not
-// possess the key, and would by default see its name alone. See keyctl_setperm(3).
-const keyPerm = 0x3f_0b_00_00
+// keyPerm lets every process of the user see, find, read and link the key, and nobody else do anything. Possession counts
+// for nothing, either way: a login session whose session keyring does not link to the user's keyring (cron, some sshd and
+// systemd set-ups) does not possess the key; and what `sudo -u` or `su` starts as another user may keep our session
+// keyring, and so possess it. See keyctl_setperm(3).
+const keyPerm = 0x00_1b_00_00
 
 func (kernelKeys) protection() sealed.Protection { return sealed.Kernel }
 

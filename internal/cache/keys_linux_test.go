@@ -93,3 +93,47 @@ func sealedOnDisk(t *testing.T, f *Folder) {
 		t.Error("the value stands in the file")
 	}
 }
+
+// Who is another user does not get the key by possessing it, as a program does that `sudo -u` or `su` started with our
+// session keyring in its hands.
+func TestPossessionIsNotEnough(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	name := fmt.Sprintf("crossrole:test:possessed:%d", os.Getpid())
+	t.Cleanup(func() { forget(name) })
+	if _, err := (kernelKeys{name: name}).make(); err != nil {
+		t.Skipf("the kernel's keyring can't be used here: %v", err)
+	}
+	found := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread, which is somebody else then, ends with the goroutine
+		found <- searchAsAnother(name)
+	}()
+	if err := <-found; !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.ENOKEY) {
+		t.Errorf("another user who possesses the key: %v", err)
+	}
+}
+
+func searchAsAnother(name string) error {
+	id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0)
+	if err != nil {
+		return err
+	}
+	ring, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_THREAD_KEYRING, true)
+	if err != nil {
+		return err
+	}
+	if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, id, ring, 0, 0); err != nil {
+		return err
+	}
+	const stranger = 61002
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, stranger, stranger, stranger); errno != 0 { // of this thread alone
+		return errno
+	}
+	if _, err := unix.KeyctlSearch(unix.KEY_SPEC_THREAD_KEYRING, "user", name, 0); err != nil {
+		return err
+	}
+	_, err = unix.KeyctlBuffer(unix.KEYCTL_READ, id, make([]byte, sealed.KeySize), 0)
+	return err
+}
