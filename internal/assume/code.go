@@ -93,21 +93,46 @@ func (r *Runner) codeOfProcess(ctx context.Context, command string, q CodeQuesti
 	ctx, cancel := context.WithTimeout(ctx, min(processLimit, r.deps.Timeout))
 	defer cancel()
 	cmd := r.shell(ctx, command)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	out := &atMost{left: maxPrinted}
+	cmd.Stdout = out
 	doing := "running mfa_process of profile " + quoted(q.Profile)
 	if err := cmd.Run(); err != nil {
 		why := "it failed: " + err.Error()
-		if ctx.Err() != nil {
+		switch {
+		case out.full:
+			why = errPrintsTooMuch.Error()
+		case ctx.Err() != nil:
 			why = "it did not end in time"
 		}
 		return "", &PersonError{Doing: doing, Why: why, Advice: []string{"run the command by hand to see what it says"}, Err: err}
 	}
-	text := strings.TrimSpace(out.String())
+	text := strings.TrimSpace(out.text.String())
 	if err := CheckCode(text); err != nil {
 		return "", &PersonError{Doing: doing, Why: "it printed no code of 6 digits", Err: errors.New("no code")}
 	}
 	return text, nil
+}
+
+// maxPrinted is more bytes than credentials, or a code, have.
+const maxPrinted = 1 << 20
+
+var errPrintsTooMuch = errors.New("the command prints more than credentials or a code have")
+
+// atMost keeps what a process prints, up to its limit. Beyond that it fails, and
+// package exec closes the pipe: a process without end costs no memory, and ends.
+type atMost struct {
+	text bytes.Buffer
+	left int
+	full bool
+}
+
+// Write keeps p, or refuses it whole.
+func (w *atMost) Write(p []byte) (int, error) {
+	if w.left -= len(p); w.left < 0 {
+		w.full = true
+		return 0, errPrintsTooMuch
+	}
+	return w.text.Write(p)
 }
 
 // shell runs a command line as the SDKs run credential_process.

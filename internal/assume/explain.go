@@ -88,7 +88,7 @@ func (p place) explain(err error) error {
 		return p.denied(api, id, err)
 	}
 	return &CallError{
-		Doing: p.doing(), Why: "AWS says " + api.ErrorCode() + ": " + oneLine(api.ErrorMessage()),
+		Doing: p.doing(), Why: "AWS says " + oneLine(api.ErrorCode()) + ": " + oneLine(api.ErrorMessage()),
 		Code: api.ErrorCode(), RequestID: id, Advice: adviceFor(api.ErrorCode(), api.ErrorMessage()), Err: err,
 	}
 }

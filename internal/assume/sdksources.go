@@ -31,12 +31,21 @@ import (
 // anything.
 func (r *Runner) processProvider(s profile.Source) aws.CredentialsProvider {
 	command := s.Properties["credential_process"].Text
-	return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
+	printed := &atMost{left: maxPrinted}
+	process := processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(func(ctx context.Context) (*exec.Cmd, error) {
 		cmd := r.shell(ctx, command)
 		chain := strings.TrimPrefix(r.deps.Getenv(chainVariable)+","+digest(s.Profile)[:16], ",")
 		cmd.Env = append(cmd.Environ(), chainVariable+"="+chain)
+		cmd.Stdout = printed // the SDK adds its own reader, which has no limit
 		return cmd, nil
 	}), func(o *processcreds.Options) { o.Timeout = r.deps.Timeout })
+	return aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		c, err := process.Retrieve(ctx)
+		if printed.full {
+			return aws.Credentials{}, errPrintsTooMuch
+		}
+		return c, err
+	})
 }
 
 // ssoSession exchanges the token that `aws sso login` left in its cache.
@@ -169,7 +178,7 @@ func (r *Runner) explainSource(s profile.Source, err error) error {
 	case profile.SourceSSO:
 		return explainLogin(s, ssoLogin(s), err)
 	case profile.SourceLogin:
-		return explainLogin(s, "aws login --profile "+s.Profile, err)
+		return explainLogin(s, "aws login --profile "+shellWord(s.Profile), err)
 	case profile.SourceProcess:
 		return explainProcess(s, err)
 	default:
@@ -179,9 +188,9 @@ func (r *Runner) explainSource(s profile.Source, err error) error {
 
 func ssoLogin(s profile.Source) string {
 	if name := s.Properties["sso_session"].Text; name != "" {
-		return "aws sso login --sso-session " + name
+		return "aws sso login --sso-session " + shellWord(name)
 	}
-	return "aws sso login --profile " + s.Profile
+	return "aws sso login --profile " + shellWord(s.Profile)
 }
 
 // explainLogin tells a login that is over from a call that failed.
@@ -218,7 +227,13 @@ func explainProcess(s profile.Source, err error) error {
 		Advice: []string{"run the command by hand; its output must have Version 1, AccessKeyId and SecretAccessKey"},
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case errors.Is(err, errPrintsTooMuch):
+		e.Why = errPrintsTooMuch.Error()
+	case errors.Is(err, exec.ErrWaitDelay):
+		e.Why = "the command ended and left another behind that keeps its output open"
+		e.Advice = []string{"what the command leaves running must not hold its stdout"}
+	case errors.As(err, &exit):
 		e.Why = "the command ended with " + exit.String()
 		e.Advice = []string{"run the command by hand to see what it says"}
 	}
