@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"crossrole/internal/localsts"
+	"crossrole/internal/profile"
 )
 
 // maxNotes bounds how many notes about the accounts are told.
@@ -96,6 +97,9 @@ func (b *worldBuilder) addFile(a *app, arg string, values map[string]string) err
 	defer func() { _ = in.Close() }()
 	f, err := localsts.ReadAccount(in, o)
 	if err != nil {
+		if profile.IsTrouble(err) {
+			return fileError("reading", name, err)
+		}
 		return accountHint(name, err)
 	}
 	for _, p := range f.Parameters {
@@ -162,6 +166,9 @@ func (b *worldBuilder) organization(a *app, file string) (*localsts.Organization
 	}
 	defer func() { _ = in.Close() }()
 	org, err := localsts.LoadOrganization(in)
+	if profile.IsTrouble(err) {
+		return nil, fileError("reading", name, err)
+	}
 	if err != nil {
 		return nil, &configError{Why: fmt.Sprintf("organization file %q: %s", name, oneLine(err.Error()))}
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -258,13 +259,27 @@ func lockFolder(ctx context.Context, target string) (unlock func(), err error) {
 	}
 	path, options := lockPlace(target)
 	lock := flock.New(path, options...)
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+	_, err = lock.TryLockContext(ctx, lockRetry)
+	for errors.Is(err, syscall.EINTR) {
+		_, err = lock.TryLockContext(ctx, lockRetry)
+	}
+	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = ErrBusy
 		}
 		return nil, fmt.Errorf("locking: %w", bareError(err))
 	}
-	return func() { _ = lock.Unlock() }, nil
+	return func() { release(lock) }, nil
+}
+
+// release tries again: while this process lives, a lock that stays would keep
+// even its own next edit waiting.
+func release(lock *flock.Flock) {
+	for range maxRedo {
+		if lock.Unlock() == nil {
+			return
+		}
+	}
 }
 
 func tempPattern(target string) string { return "." + filepath.Base(target) + ".crossrole-" }
@@ -305,7 +320,10 @@ func replaceFile(target string, old FileID, data []byte) (err error) {
 	if err := writeSynced(file, target, data); err != nil {
 		return err
 	}
-	if now, err := IdentifyFile(target); err != nil || now != old {
+	switch now, err := IdentifyFile(target); {
+	case err != nil:
+		return err
+	case now != old:
 		return errChanged
 	}
 	if err := os.Rename(temp, target); err != nil {

@@ -222,11 +222,15 @@ func checkText(data []byte) error {
 	return nil
 }
 
-// bareError takes the path off an os error: ours name it themselves.
+// bareError takes the paths off an os error: ours name it themselves.
 func bareError(err error) error {
 	var path *fs.PathError
-	if errors.As(err, &path) {
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
 		return path.Err
+	case errors.As(err, &link):
+		return link.Err
 	}
 	return err
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// foldersLock says that a lock leaves no file behind.
+const foldersLock = false
+
 // lockPlace is a file beside the target: a folder cannot be locked here.
 func lockPlace(target string) (string, []flock.Option) {
 	return filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".lock"), nil

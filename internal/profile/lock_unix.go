@@ -11,6 +11,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// foldersLock says that a lock leaves no file behind.
+const foldersLock = true
+
 // lockPlace is the folder itself: the file's own inode changes with every
 // edit, and a lock file would stay behind.
 func lockPlace(target string) (string, []flock.Option) {
