@@ -20,10 +20,7 @@ type Listed struct {
 // List returns the folder's entries in the order of their keys. What can't be read as an entry is left out; what is
 // refused stands in the joined error, and the rest is listed all the same.
 func (f *Folder) List() ([]Listed, error) {
-	if err := sealed.CheckDir(f.dir); err != nil {
-		return nil, onlyUnsafe(err)
-	}
-	files, err := os.ReadDir(f.dir)
+	files, err := f.files()
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +33,7 @@ func (f *Folder) List() ([]Listed, error) {
 		key := strings.TrimSuffix(file.Name(), sealed.Suffix)
 		data, err := sealed.ReadFile(f.Path(key))
 		if err != nil {
-			refused = errors.Join(refused, onlyUnsafe(err))
+			refused = errors.Join(refused, unlessForeign(err))
 			continue
 		}
 		if e, _, err := sealed.Peek(data); err == nil {
@@ -44,6 +41,27 @@ func (f *Folder) List() ([]Listed, error) {
 		}
 	}
 	return all, refused
+}
+
+// files are those of the folder; one that was never made has none.
+func (f *Folder) files() ([]os.DirEntry, error) {
+	err := sealed.CheckDir(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, uncached(err)
+	}
+	files, err := os.ReadDir(f.dir)
+	return files, uncached(err)
+}
+
+// unlessForeign forgives an entry that is gone or is none.
+func unlessForeign(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, sealed.ErrForeign) || errors.Is(err, sealed.ErrTooBig) {
+		return nil
+	}
+	return err
 }
 
 func isEntry(name string) bool {
@@ -54,10 +72,7 @@ func isEntry(name string) bool {
 // Clear forgets every entry for which which says so (all of them if it is nil), whatever its state, and the lock files
 // that nobody holds; it returns how many entries went. An entry that can't be read is passed with an empty Meta.
 func (f *Folder) Clear(which func(Listed) bool) (int, error) {
-	if err := sealed.CheckDir(f.dir); err != nil {
-		return 0, onlyUnsafe(err)
-	}
-	files, err := os.ReadDir(f.dir)
+	files, err := f.files()
 	if err != nil {
 		return 0, err
 	}

@@ -74,10 +74,19 @@ func (s *Store) lockFile(ctx context.Context, path string) (unlock func(), err e
 			return func() {}, err
 		}
 		if l != nil {
-			return func() { _ = l.Unlock() }, nil
+			return func() { release(l) }, nil
 		}
 		if err := s.pause(ctx, n); err != nil {
 			return func() {}, &BusyError{Waited: time.Since(began), Err: err}
+		}
+	}
+}
+
+// release tries again: a lock that stays would keep even this process waiting.
+func release(l locker) {
+	for range 3 {
+		if l.Unlock() == nil {
+			return
 		}
 	}
 }
@@ -91,6 +100,9 @@ func (s *Store) tryLock(path string) (locker, error) {
 			return nil, err
 		}
 		ok, err := l.TryLock()
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
 		if err != nil {
 			return nil, lockError(path, err)
 		}
