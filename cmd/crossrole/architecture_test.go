@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 	"cache":      {},
 	"console":    {}, // handles secrets in addresses: see its package comment
 	"credserver": {},
-	"each":       {"run"}, // what an account is, and how its session is obtained, comes from the one who uses it
+	"each":       {"profile", "run"}, // from profile only how a file is replaced; what an account is, and how its session is obtained, comes from the one who uses it
 	"explain":    {"assume", "output", "policy", "profile"},
 	"iamread":    {"policy"}, // reads what explain judges: signed requests of its own, so that the SDK's IAM client is not linked
 	"localsts":   {"policy"},

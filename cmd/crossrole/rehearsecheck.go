@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"crossrole/internal/localsts"
 	"crossrole/internal/output/table"
+	"crossrole/internal/profile"
 )
 
 // rehearsal is a file of expectations. File names in it are relative to it.
@@ -139,7 +139,7 @@ func (o *rehearseOptions) runCheck(ctx context.Context, a *app) error {
 		results = append(results, v)
 	}
 	if o.junit != "" {
-		if err := writeJUnit(o.junit, o.check, results); err != nil {
+		if err := writeJUnit(ctx, o.junit, o.check, results); err != nil {
 			return err
 		}
 	}
@@ -251,7 +251,7 @@ type junitFailure struct {
 	Text    string `xml:",chardata"`
 }
 
-func writeJUnit(file, name string, results []verdict) error {
+func writeJUnit(ctx context.Context, file, name string, results []verdict) error {
 	suite := junitSuite{Name: name, Tests: len(results)}
 	for _, v := range results {
 		c := junitCase{Class: "rehearsal", Name: v.title()}
@@ -270,7 +270,7 @@ func writeJUnit(file, name string, results []verdict) error {
 	if err != nil {
 		return fmt.Errorf("write %q: %w", file, err)
 	}
-	if err := os.WriteFile(file, append([]byte(xml.Header), append(b, '\n')...), 0o600); err != nil {
+	if err := profile.ReplaceFile(ctx, file, append([]byte(xml.Header), append(b, '\n')...)); err != nil {
 		return fileError("writing", file, err)
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2/maybe"
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
@@ -116,7 +115,7 @@ func (o *setupOptions) run(ctx context.Context, a *app, name string) error {
 	if done, err := o.writeProfile(ctx, a, set.Files().Config, name, edit); err != nil || !done {
 		return err
 	}
-	if err := o.deliver(a, docs); err != nil {
+	if err := o.deliver(ctx, a, docs); err != nil {
 		return err
 	}
 	_, _ = io.WriteString(a.err, o.leftToDo(name, sides, docs))
@@ -396,7 +395,7 @@ func (o *setupOptions) mayWrite(docs []sideDocument) error {
 }
 
 // deliver prints the documents, or writes each into its file.
-func (o *setupOptions) deliver(a *app, docs []sideDocument) error {
+func (o *setupOptions) deliver(ctx context.Context, a *app, docs []sideDocument) error {
 	if o.out == "" || o.dryRun {
 		_, err := io.WriteString(a.out, joinDocuments(o.as, docs))
 		return err
@@ -406,7 +405,7 @@ func (o *setupOptions) deliver(a *app, docs []sideDocument) error {
 	}
 	for _, d := range docs {
 		file := filepath.Join(o.out, d.file)
-		if err := maybe.WriteFile(file, []byte(d.text), 0o600); err != nil {
+		if err := profile.ReplaceFile(ctx, file, []byte(d.text)); err != nil {
 			return fileError("writing", file, err)
 		}
 		a.say("wrote " + clean(file))

@@ -3,6 +3,7 @@ package each
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,9 +11,11 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"syscall"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2/maybe"
+
+	"crossrole/internal/profile"
 )
 
 // Journal is the file of --resume: a record per target that is done, each
@@ -59,6 +62,9 @@ func (j *Journal) only() error {
 	}
 	j.lock = flock.New(lock, flock.SetFlag(os.O_CREATE|os.O_RDWR|ours), flock.SetPermissions(0o600))
 	mine, err := j.lock.TryLock()
+	for errors.Is(err, syscall.EINTR) {
+		mine, err = j.lock.TryLock()
+	}
 	switch {
 	case err != nil:
 		if now := trustedAt(lock); now != nil {
@@ -82,7 +88,7 @@ func (j *Journal) only() error {
 }
 
 func (j *Journal) ready(kept []byte) (err error) {
-	if err = maybe.WriteFile(j.path, kept, 0o600); err != nil {
+	if err = profile.ReplaceName(context.Background(), j.path, kept); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
 	if j.file, err = openOurs(j.path, os.O_WRONLY|os.O_APPEND); err != nil {
@@ -119,7 +125,7 @@ func readJournal(path string) (*Journal, []byte, error) {
 			return j, kept.Bytes(), nil
 		}
 		if err != nil {
-			return nil, nil, &ConfigError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+			return nil, nil, unusable(path, err)
 		}
 		var rec Record
 		if json.Unmarshal(line, &rec) != nil || rec.Profile == "" {
@@ -173,7 +179,11 @@ func (j *Journal) Close() error {
 // unlock removes the lock's file while nobody else can have it.
 func (j *Journal) unlock() error {
 	_ = os.Remove(j.lock.Path()) // on some systems not while it is open: it stays
-	return j.lock.Unlock()
+	err := j.lock.Unlock()
+	for errors.Is(err, syscall.EINTR) {
+		err = j.lock.Unlock()
+	}
+	return err
 }
 
 // Remaining leaves out what is done.

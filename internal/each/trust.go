@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+
+	"crossrole/internal/profile"
 )
 
 // A journal decides what is not done any more, in a folder that others may be able to write to. What somebody else could
@@ -37,7 +39,7 @@ func trustedAt(path string) error {
 		return nil
 	}
 	if err != nil {
-		return &ConfigError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+		return unusable(path, err)
 	}
 	return trusted(path, info)
 }
@@ -74,5 +76,14 @@ func untrustedOr(path string, err error) error {
 	if _, known := errors.AsType[*ConfigError](err); known {
 		return err
 	}
-	return &ConfigError{Why: "--resume " + strconv.Quote(path) + ": " + reasonOf(err)}
+	return unusable(path, err)
+}
+
+// unusable says why the file can't be used: another one could, unless the disk is to blame.
+func unusable(path string, err error) error {
+	why := "--resume " + strconv.Quote(path) + ": " + reasonOf(err)
+	if profile.IsTrouble(err) {
+		return errors.New(why)
+	}
+	return &ConfigError{Why: why}
 }
