@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -150,14 +152,45 @@ func (a *app) forgetSession() {
 	}
 }
 
+// heard remembers that something could not be written: the texts that cobra prints itself fail in silence.
+type heard struct {
+	to  io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	n, err := h.to.Write(p)
+	if err != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.err = err
+	}
+	return n, err
+}
+
+func (h *heard) failed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err == nil {
+		return nil
+	}
+	return fmt.Errorf("writing to standard output: %s", reasonOf(h.err))
+}
+
 // execute runs one command line and gives its exit code.
 func execute(ctx context.Context, a *app, args []string) int {
 	a.args = args
 	a.watchEnvironment()
 	a.forgetSession()
+	out := &heard{to: a.out}
+	a.out = out
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = out.failed()
+	}
 	if ctx.Err() != nil && err != nil {
 		err = interrupted(ctx, err)
 	}
