@@ -187,13 +187,33 @@ func (a *app) printGitHub(c output.Credentials) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(a.out, masks); err != nil {
-		return err
-	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("appending to GITHUB_ENV: %w", err)
 	}
-	_, err = io.WriteString(f, text)
-	return errors.Join(err, f.Close())
+	if _, err := io.WriteString(a.out, masks); err != nil {
+		_ = f.Close()
+		return err
+	}
+	err = appendWhole(f, text)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("appending to GITHUB_ENV: %w", err)
+	}
+	return nil
+}
+
+// appendWhole takes a part back that was all that could be written: the job's
+// next step would stumble over half a variable.
+func appendWhole(f *os.File, text string) error {
+	n, err := io.WriteString(f, text)
+	if err == nil || n == 0 {
+		return err
+	}
+	if info, statErr := f.Stat(); statErr == nil {
+		err = errors.Join(err, f.Truncate(info.Size()-int64(n)))
+	}
+	return err
 }
