@@ -161,7 +161,7 @@ func (o *rehearseOptions) open(ctx context.Context, a *app) (*localsts.Server, e
 }
 
 // serve listens, writes the profiles, and runs the command or waits for the end.
-func (o *rehearseOptions) serve(ctx context.Context, a *app, s *localsts.Server, command child.Command) (err error) {
+func (o *rehearseOptions) serve(ctx context.Context, a *app, s *localsts.Server, command child.Command) error {
 	running, err := localsts.Start(ctx, o.listen, s, o.allowRemote)
 	if err != nil {
 		return remoteHint(err)
@@ -171,11 +171,7 @@ func (o *rehearseOptions) serve(ctx context.Context, a *app, s *localsts.Server,
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := stage.remove(); err == nil {
-			err = e
-		}
-	}()
+	defer a.removeFolder(stage.dir)
 	vars := stage.variables(running.URL, a.getenv)
 	if command.Path == "" {
 		if err := o.announce(a, running.URL, stage, vars); err != nil {

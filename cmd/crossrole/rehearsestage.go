@@ -36,7 +36,7 @@ func newScene(roster []localsts.Principal) (*scene, error) {
 		"config": s.config("rehearsal-" + hex.EncodeToString(run)), "credentials": s.credentials(), "mfa": s.devices(),
 	} {
 		if err := os.WriteFile(s.file(name), []byte(text), 0o600); err != nil {
-			_ = s.remove()
+			_ = os.RemoveAll(dir)
 			return nil, fmt.Errorf("write the rehearsal's profiles: %w", err)
 		}
 	}
@@ -44,13 +44,6 @@ func newScene(roster []localsts.Principal) (*scene, error) {
 }
 
 func (s *scene) file(name string) string { return filepath.Join(s.dir, name) }
-
-func (s *scene) remove() error {
-	if err := os.RemoveAll(s.dir); err != nil {
-		return fmt.Errorf("remove the rehearsal's profiles: %w", err)
-	}
-	return nil
-}
 
 // config has a profile for everybody. The session name differs from run to run: the AWS CLI keeps sessions by what was
 // asked for, not by where, and would bring one of yesterday's rehearsal.

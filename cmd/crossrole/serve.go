@@ -99,8 +99,7 @@ func (o *serveOptions) run(ctx context.Context, a *app, names []string) error {
 		e.close()
 		return err
 	}
-	// The token is worthless once we are gone; the folder is only litter then.
-	defer func() { _ = os.RemoveAll(folder) }()
+	defer a.removeFolder(folder)
 	if err := o.announce(a, e, folder, served); err != nil {
 		e.close()
 		return err
@@ -194,6 +193,13 @@ func (e *endpoint) writeToken(a *app) (folder string, err error) {
 		}
 	}
 	return folder, nil
+}
+
+// removeFolder removes what is worthless once we are gone. What stays is only litter, but not ours to keep quiet about.
+func (a *app) removeFolder(folder string) {
+	if err := os.RemoveAll(folder); err != nil {
+		a.say("warning: " + clean(folder) + " could not be removed: " + reasonOf(err))
+	}
 }
 
 // announce prints what clients need, in one piece.
