@@ -26,6 +26,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, refusal)
 		return
 	}
+	vouchFor(r.Context())
 	creds, err := s.sources[name].get(r.Context())
 	if err != nil {
 		writeError(w, asError(err))

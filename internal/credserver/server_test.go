@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -344,7 +345,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := limit(inner, 1)
+	ln := limit(inner, 2)
 	accepted := make(chan net.Conn)
 	go func() {
 		defer close(accepted)
@@ -356,26 +357,62 @@ func TestConnectionsAreLimited(t *testing.T) {
 			accepted <- c
 		}
 	}()
-	for range 2 {
+	dial := func() net.Conn {
 		c, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
+		return c
 	}
-	first := <-accepted
+	dial()
+	known := <-accepted
+	vouchFor(withGuest(t.Context(), known))
+	silent := dial()
+	stranger := <-accepted
+	dial() // sends the stranger away
+	second := <-accepted
+	if _, err := silent.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
+		t.Errorf("the stranger stayed: %v", err)
+	}
+	stranger.Close() // gives no second slot back
+	vouchFor(withGuest(t.Context(), second))
+	dial()
 	select {
 	case <-accepted:
-		t.Fatal("two connections at once")
+		t.Fatal("a third connection beside two that showed the token")
 	case <-time.After(50 * time.Millisecond):
 	}
-	first.Close()
-	second := <-accepted
-	ln.Close() // ends Accept although the slot is taken
+	known.Close()
+	third := <-accepted
+	vouchFor(withGuest(t.Context(), third))
+	dial()
+	ln.Close() // ends Accept although the slots are taken
 	if _, open := <-accepted; open {
 		t.Error("accepted after Close")
 	}
 	second.Close()
+	third.Close()
+}
+
+// Whoever opens connections and says nothing, as any user of the machine can, keeps nobody from the credentials.
+func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	r := start(t, Config{Profiles: map[string]Provider{"dev": always(time.Hour)}})
+	for range maxConns + 50 {
+		conn, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	begun := time.Now()
+	if a := r.ask(t, "GET", "/dev", nil); a.status != 200 {
+		t.Errorf("answered %d", a.status)
+	}
+	if took := time.Since(begun); took > readTimeout/2 {
+		t.Errorf("it took %s", took)
+	}
 }
 
 func TestServeRefusesWhatIsNotLoopback(t *testing.T) {
