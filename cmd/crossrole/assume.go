@@ -60,7 +60,7 @@ func newAssumeCmd(a *app) *cobra.Command {
   crossrole assume arn:aws:iam::222222222222:role/RoleB --source-profile me
   crossrole assume prod --write-profile prod-session
   crossrole assume prod --dry-run`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile or role ARN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -104,8 +104,12 @@ func (o *assumeOptions) run(ctx context.Context, a *app, name string) error {
 		return err
 	}
 	if a.outIsTerminal() && !o.show {
-		return summarise(a, r, session)
+		return o.summarise(a, r, session)
 	}
+	if session.SessionToken.IsSet() || o.format == output.Process {
+		return o.print(a, r, session)
+	}
+	a.say("profile " + strconv.Quote(r.chain.Name) + " assumes no role: these are its long-term keys, which do not expire")
 	return o.print(a, r, session)
 }
 
@@ -122,7 +126,7 @@ func (o *assumeOptions) printPlan(a *app, p assume.Plan) error {
 }
 
 // summarise is what a person sees on a terminal: nothing secret.
-func summarise(a *app, r resolved, s assume.Session) error {
+func (o *assumeOptions) summarise(a *app, r resolved, s assume.Session) error {
 	who := s.ARN
 	if who == "" {
 		who = s.AccessKeyID
@@ -131,8 +135,23 @@ func summarise(a *app, r resolved, s assume.Session) error {
 	if !s.Expires.IsZero() {
 		until = "until " + s.Expires.Format(time.RFC3339) + " (" + s.LeftAt(a.now()).Round(time.Second).String() + ")"
 	}
-	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  eval $(crossrole assume %s)\n", clean(who), until, shellWord(r.chain.Name))
+	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  eval $(crossrole %s)\n", clean(who), until, shellWords(o.again(a.args)))
 	return err
+}
+
+// again is the command line to type once more: without the code, which is used
+// up, and whose session is kept.
+func (o *assumeOptions) again(line []string) []string {
+	var out []string
+	for i := 0; i < len(line); i++ {
+		switch {
+		case line[i] == "--mfa-code":
+			i++
+		case !strings.HasPrefix(line[i], "--mfa-code="):
+			out = append(out, line[i])
+		}
+	}
+	return out
 }
 
 // print writes the payload in one piece, or nothing, and remembers it.

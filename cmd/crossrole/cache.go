@@ -27,7 +27,7 @@ CROSSROLE_CACHE says how: auto (the system's protection where there is one),
 keyring (that or nothing), file (mode 0600, nothing else) or off.`,
 		Example: `  crossrole cache list
   crossrole cache clear prod`,
-		Args: cobra.NoArgs,
+		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCacheList(a), newCacheClear(a))
@@ -41,7 +41,7 @@ func newCacheList(a *app) *cobra.Command {
 		Short: "List the kept sessions: who, until when, never the secret",
 		Example: `  crossrole cache list
   crossrole cache list --format json`,
-		Args: cobra.NoArgs,
+		Args: noMoreThan(0, "argument"),
 		RunE: func(*cobra.Command, []string) error {
 			if format != "text" && format != "json" {
 				return usagef("--format can be text or json, not %s", strconv.Quote(format))
@@ -137,7 +137,7 @@ func newCacheClear(a *app) *cobra.Command {
 		Short: "Forget the kept sessions, of one profile or all",
 		Example: `  crossrole cache clear
   crossrole cache clear prod`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			store, _, err := a.mustOpenCache()
 			if err != nil {
@@ -161,12 +161,26 @@ func clearCache(a *app, store *cache.Store, args []string) error {
 	if err := errors.Join(memoErr, err); err != nil {
 		return err
 	}
+	if n == 0 && len(args) > 0 {
+		if err := a.knownProfile(args[0]); err != nil {
+			return err
+		}
+	}
 	noun := " sessions"
 	if n == 1 {
 		noun = " session"
 	}
 	a.say("forgot " + strconv.Itoa(n) + noun + of)
 	return nil
+}
+
+// knownProfile tells a name that was mistyped from one with nothing to forget.
+func (a *app) knownProfile(name string) error {
+	set, err := a.profiles()
+	if err == nil {
+		_, err = set.Profile(name)
+	}
+	return err
 }
 
 // mustOpenCache opens the cache for a command that is about it.

@@ -57,7 +57,7 @@ func newConsoleCmd(a *app) *cobra.Command {
   crossrole console prod --service s3 --region eu-west-1
   crossrole console prod --browser-profile firefox:prod --logout-first
   crossrole console prod --switch-role --print`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err

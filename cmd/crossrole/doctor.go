@@ -84,7 +84,7 @@ func newDoctorCmd(a *app) *cobra.Command {
   crossrole doctor prod
   crossrole doctor --fix --offline
   crossrole doctor --format json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.format != "text" && o.format != "json" {
 				return usagef("--format can be text or json, not %s", strconv.Quote(o.format))

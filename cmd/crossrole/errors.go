@@ -176,7 +176,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	e := &usageError{Why: "unknown command " + strconv.Quote(args[0]), Advice: []string{"crossrole --help lists the commands"}}
+	e := &usageError{Why: "unknown command " + strconv.Quote(args[0]), Advice: []string{root.CommandPath() + " --help lists the commands"}}
 	if root.SuggestionsMinimumDistance <= 0 {
 		root.SuggestionsMinimumDistance = 2 // cobra sets it only for its own message
 	}

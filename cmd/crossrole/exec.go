@@ -120,6 +120,9 @@ func (o *execOptions) run(ctx context.Context, a *app, name string, words []stri
 	if err != nil {
 		return err
 	}
+	if len(words) == 0 && a.errIsTerminal() {
+		a.say("starting " + clean(command.Path) + " with profile " + strconv.Quote(r.chain.Name) + "; exit leaves it")
+	}
 	command.Env = childEnvironment(a, sessionVariables(credentials(r, session)))
 	status, err := child.Replace(context.WithoutCancel(ctx), command, childStreams())
 	return childStatus(status, err)

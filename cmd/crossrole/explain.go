@@ -98,7 +98,7 @@ func newExplainCmd(a *app) *cobra.Command {
     --account 111111111111.json --account 222222222222.json
   crossrole explain --request request.json --format json
   jq -c . request.json | crossrole explain --request - >/dev/null || echo "not allowed"`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := strings.Join(args, "")
 			f.profile = name != "" || f.request == "" && f.caller == ""

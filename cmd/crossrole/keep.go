@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"crossrole/internal/assume"
 	"crossrole/internal/cache"
@@ -31,10 +32,11 @@ type cacheFlags struct {
 }
 
 func (f *cacheFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.BoolVar(&f.noCache, "no-cache", false, "neither take a session from the cache nor keep one")
-	flags.BoolVar(&f.refresh, "refresh", false, "get a new session though there is a good one in the cache")
-	flags.DurationVar(&f.minTTL, "min-ttl", 0, "the least that must be left of the session, such as 30m; else it is renewed, or the command fails")
+	grouped(cmd, flagsOfCache, func(flags *pflag.FlagSet) {
+		flags.BoolVar(&f.noCache, "no-cache", false, "neither take a session from the cache nor keep one")
+		flags.BoolVar(&f.refresh, "refresh", false, "get a new session though there is a good one in the cache")
+		flags.DurationVar(&f.minTTL, "min-ttl", 0, "the least that must be left of the session, such as 30m; else it is renewed, or the command fails")
+	})
 }
 
 // maxMinTTL is as long as STS lets any session last.

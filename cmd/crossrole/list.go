@@ -39,7 +39,7 @@ func newListCmd(a *app) *cobra.Command {
   crossrole list 'prod-*'
   crossrole list --format tree
   crossrole list --format json | jq -r '.profiles[] | select(.account == "222222222222") | .name'`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "pattern"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "tree", "json"}, o.format) {
 				return usagef("unknown --format %s: it is text, tree or json", strconv.Quote(o.format))

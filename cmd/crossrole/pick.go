@@ -20,7 +20,7 @@ func newPickCmd(a *app) *cobra.Command {
 		Use:    "pick [TEXT]",
 		Short:  "Choose a profile on the terminal, and print its name",
 		Hidden: true,
-		Args:   cobra.MaximumNArgs(1),
+		Args:   noMoreThan(1, "text to search for"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := a.pickProfile(cmd.Context(), strings.Join(args, ""))
 			if err != nil {

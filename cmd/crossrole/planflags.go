@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"crossrole/internal/assume"
 	"crossrole/internal/profile"
@@ -26,24 +27,25 @@ type planFlags struct {
 const defaultTimeout = 50 * time.Second
 
 func (f *planFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
 	o := &f.over
-	flags.StringVar(&o.RoleARN, "role-arn", "", "the role to assume, instead of the profile's (or from the profile's credentials)")
-	flags.StringVar(&f.sourceProfile, "source-profile", "", "the profile whose credentials assume the role")
-	flags.StringVar(&o.ExternalID, "external-id", "", "the external ID that the role's trust policy asks for")
-	flags.StringVar(&o.MFASerial, "mfa-serial", "", "serial number or ARN of the MFA device")
-	flags.StringVar(&o.MFACode, "mfa-code", "", "the device's 6 digits (better: let it be asked, or set mfa_process)")
-	flags.StringVar(&o.Duration, "duration", "", "how long the session lasts: 900 to 43200 seconds, or such as 1h30m")
-	flags.StringVar(&o.SessionName, "session-name", "", "role session name (default crossrole-<who>)")
-	flags.StringVar(&o.SourceIdentity, "source-identity", "", "source identity to set")
-	flags.StringArrayVar(&o.Tags, "tag", nil, "session tag KEY=VALUE (may be repeated)")
-	flags.StringArrayVar(&o.TransitiveTags, "transitive-tag", nil, "key of a session tag that later hops inherit (may be repeated)")
-	flags.StringVar(&o.PolicyFile, "policy-file", "", "file with a session policy (JSON) that narrows the session")
-	flags.StringArrayVar(&o.PolicyARNs, "policy-arn", nil, "managed policy that narrows the session (may be repeated)")
-	flags.StringVar(&o.Region, "region", "", "AWS region, for STS and for the session's environment")
-	flags.StringVar(&o.Endpoint, "endpoint-url", "", "URL of STS, instead of AWS's own")
-	flags.BoolVar(&f.noInput, "no-input", false, "never ask; fail where a person would be needed")
-	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "how long a call, or another process's lock, may take")
+	grouped(cmd, flagsOfSession, func(flags *pflag.FlagSet) {
+		flags.StringVar(&o.RoleARN, "role-arn", "", "the role to assume, instead of the profile's (or from the profile's credentials)")
+		flags.StringVar(&f.sourceProfile, "source-profile", "", "the profile whose credentials assume the role")
+		flags.StringVar(&o.ExternalID, "external-id", "", "the external ID that the role's trust policy asks for")
+		flags.StringVar(&o.MFASerial, "mfa-serial", "", "serial number or ARN of the MFA device")
+		flags.StringVar(&o.MFACode, "mfa-code", "", "the device's 6 digits (better: let it be asked, or set mfa_process)")
+		flags.StringVar(&o.Duration, "duration", "", "how long the session lasts: 900 to 43200 seconds, or such as 1h30m")
+		flags.StringVar(&o.SessionName, "session-name", "", "role session name (default crossrole-<who>)")
+		flags.StringVar(&o.SourceIdentity, "source-identity", "", "source identity to set")
+		flags.StringArrayVar(&o.Tags, "tag", nil, "session tag KEY=VALUE (may be repeated)")
+		flags.StringArrayVar(&o.TransitiveTags, "transitive-tag", nil, "key of a session tag that later hops inherit (may be repeated)")
+		flags.StringVar(&o.PolicyFile, "policy-file", "", "file with a session policy (JSON) that narrows the session")
+		flags.StringArrayVar(&o.PolicyARNs, "policy-arn", nil, "managed policy that narrows the session (may be repeated)")
+		flags.StringVar(&o.Region, "region", "", "AWS region, for STS and for the session's environment")
+		flags.StringVar(&o.Endpoint, "endpoint-url", "", "URL of STS, instead of AWS's own")
+		flags.BoolVar(&f.noInput, "no-input", false, "never ask; fail where a person would be needed")
+		flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "how long a call, or another process's lock, may take")
+	})
 	f.cacheFlags.register(cmd)
 }
 

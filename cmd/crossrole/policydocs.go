@@ -272,7 +272,7 @@ func newPolicyKind(a *app, kind, short string) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use: kind + " [PROFILE | ROLE_ARN]", Short: short, Long: short + ".\n\n" + policyHelp, Example: strings.Join(examples, "\n"),
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile or role ARN"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err

@@ -71,6 +71,7 @@ func newRoot(a *app) *cobra.Command {
 		wrapArgs(cmd)
 		root.AddCommand(cmd)
 	}
+	addGroups(root)
 	a.completeEverything(root)
 	return root
 }

@@ -49,7 +49,7 @@ func newServeCmd(a *app) *cobra.Command {
   crossrole serve prod --port 9911 > client.env &     # then, in the client:  . ./client.env
   crossrole serve dev prod                            # one path for each
   crossrole serve prod --docker`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("profile", "crossrole serve prod"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
 				return err

@@ -55,7 +55,7 @@ func newSetupCmd(a *app) *cobra.Command {
 		Example: `  crossrole setup prod --role-arn arn:aws:iam::222222222222:role/RoleB --source-profile me --caller arn:aws:iam::111111111111:user/A-san
   crossrole setup partner --role-arn arn:aws:iam::222222222222:role/ForUs --source-profile me --caller 123456780123 --external-id ExternalId123 --yes
   crossrole setup prod --role-arn arn:aws:iam::222222222222:role/RoleB --source-profile hub --out ./prod --as terraform`,
-		Args: cobra.ExactArgs(1),
+		Args: exactlyOne("name for the profile", "crossrole setup prod --role-arn arn:aws:iam::222222222222:role/RoleB --source-profile me"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -125,6 +125,9 @@ func (o *setupOptions) run(ctx context.Context, a *app, name string) error {
 // askMissing asks on the terminal for what the flags leave open. Without a terminal it is an error of usage.
 func (o *setupOptions) askMissing(ctx context.Context, a *app, set *profile.Set, name string) error {
 	asksRole := o.roleARN == ""
+	if asksRole && o.sourceProfile == "" && !o.canAsk(a) {
+		return setupNeeds("--role-arn and --source-profile")
+	}
 	for _, q := range []struct {
 		value    *string
 		flag     string
@@ -153,6 +156,17 @@ func (o *setupOptions) askMissing(ctx context.Context, a *app, set *profile.Set,
 		o.requireMFA = true
 	}
 	return o.findCaller(ctx, a, set, name)
+}
+
+func (o *setupOptions) canAsk(a *app) bool {
+	if o.noInput {
+		return false
+	}
+	t, err := a.openTerminal()
+	if err == nil {
+		t.Close()
+	}
+	return err == nil
 }
 
 // ask asks for what can't be left out.

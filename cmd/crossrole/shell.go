@@ -203,7 +203,7 @@ func newUnsetCmd(a *app) *cobra.Command {
 		Example: `  eval $(crossrole unset)
   crossrole unset --format fish | source
   crossrole unset --format powershell | Invoke-Expression`,
-		Args: cobra.NoArgs,
+		Args: noMoreThan(0, "argument"),
 		RunE: func(*cobra.Command, []string) error {
 			text, err := output.Restore(format)
 			if bad, ok := errors.AsType[*output.FormatError](err); ok {

@@ -33,7 +33,7 @@ func newShowCmd(a *app) *cobra.Command {
 		Example: `  crossrole show prod
   crossrole show prod --format json | jq -r '.hops[].role_arn'
   AWS_PROFILE=prod crossrole show`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if o.format != "text" && o.format != "json" {
 				return usagef("unknown --format %s: it is text or json", strconv.Quote(o.format))

@@ -39,7 +39,7 @@ func newWhoamiCmd(a *app) *cobra.Command {
 		Example: `  crossrole whoami
   crossrole whoami prod
   crossrole whoami prod --format json | jq -r .arn`,
-		Args: cobra.MaximumNArgs(1),
+		Args: noMoreThan(1, "profile"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err

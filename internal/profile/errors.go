@@ -105,6 +105,9 @@ func (e *UnknownProfileError) Hints() []string {
 	if similar := e.Near(); len(similar) > 0 {
 		hints = append(hints, "did you mean "+strings.Join(quoteAll(similar), ", ")+"?")
 	}
+	if e.From != "" && validName(e.Name) {
+		hints = append(hints, "aws configure --profile "+e.Name+" writes it, with a user's keys")
+	}
 	return append(hints, "crossrole list shows the profiles there are")
 }
 
