@@ -299,6 +299,7 @@ func (o *eachOptions) watched(a *app) io.Writer {
 // describe is --dry-run: how many calls, how many questions, how long.
 func (o *eachOptions) describe(a *app, list []each.Target) error {
 	calls, questions, broken := map[string]bool{}, map[string]bool{}, 0
+	var warnings each.Warnings
 	for _, t := range list {
 		p, err := t.Plan()
 		if err != nil {
@@ -306,6 +307,7 @@ func (o *eachOptions) describe(a *app, list []each.Target) error {
 			a.say(t.Label() + ": " + err.Error())
 			continue
 		}
+		warnings.Add(t, p.Warnings())
 		r := p.(eachPlan).resolved
 		key := string(r.plan.Source.Kind) + "\x00" + r.plan.Source.Profile
 		for _, c := range plantext.New(r.plan).Calls {
@@ -323,6 +325,7 @@ func (o *eachOptions) describe(a *app, list []each.Target) error {
 			questions[ask] = true
 		}
 	}
+	warnings.Write(a.err)
 	// 100 ms is what a call to STS takes over a usual line.
 	rounds := (len(calls) + o.parallel - 1) / o.parallel
 	_, err := fmt.Fprintf(a.out, "targets   %d\ncalls     %d to STS, %d at once\nasks for  %d MFA codes\ntime      about %s for the calls, at 100ms each\n",

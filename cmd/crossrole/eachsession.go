@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -34,6 +35,20 @@ func (o *eachOptions) eachPlan(a *app, set *profile.Set, name, label string) (ea
 
 // Region is the plan's own.
 func (p eachPlan) Region() string { return p.region() }
+
+// Warnings are the plan's. Those about its own last hop name it at their
+// beginning, which each does for many at once.
+func (p eachPlan) Warnings() []string {
+	if len(p.plan.Warnings) == 0 {
+		return nil
+	}
+	own := p.plan.Calls[len(p.plan.Calls)-1].Profile
+	list := make([]string, len(p.plan.Warnings))
+	for i, text := range p.plan.Warnings {
+		list[i] = strings.TrimPrefix(text, "profile "+strconv.Quote(own)+": ")
+	}
+	return list
+}
 
 // Obtain gets the session.
 func (p eachPlan) Obtain(ctx context.Context) (each.Session, error) {

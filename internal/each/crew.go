@@ -24,6 +24,7 @@ type outcome struct {
 	errs    *spool
 	session Session
 	region  string // of the command, once the plan is known
+	warns   []string
 }
 
 // close lets go of the outcome's output.
@@ -135,7 +136,7 @@ func (c *crew) try(ctx context.Context, r *outcome) (int, error) {
 	if err != nil {
 		return c.codeOf(r.target, err), err
 	}
-	r.region = firstOf(r.target.Region, plan.Region())
+	r.region, r.warns = firstOf(r.target.Region, plan.Region()), plan.Warnings()
 	command, err := c.find(r)
 	if err != nil {
 		return startCode(err), err

@@ -31,6 +31,8 @@ type Target struct {
 type Plan interface {
 	// Region is where its commands run, unless the target says otherwise; it may be empty.
 	Region() string
+	// Warnings are what a person should know before, a line each and without the target's name.
+	Warnings() []string
 	// Obtain asks and calls whom it takes. Its error is for Options.Judge.
 	Obtain(ctx context.Context) (Session, error)
 }

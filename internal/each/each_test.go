@@ -50,6 +50,7 @@ func (s fakeSession) Variables(region string) map[string]string {
 type plan func(ctx context.Context) (Session, error)
 
 func (plan) Region() string                                { return "eu-west-1" }
+func (plan) Warnings() []string                            { return nil }
 func (p plan) Obtain(ctx context.Context) (Session, error) { return p(ctx) }
 
 // targets are n, of which obtain tells what becomes of the i-th.

@@ -16,6 +16,7 @@ type summary struct {
 	causes      []string // in the order in which they were met
 	by          map[string][]*outcome
 	judge       func(Target, error) Verdict
+	warnings    Warnings
 }
 
 func newSummary(total int, judge func(Target, error) Verdict) *summary {
@@ -24,6 +25,7 @@ func newSummary(total int, judge func(Target, error) Verdict) *summary {
 
 func (s *summary) add(r *outcome) {
 	s.done++
+	s.warnings.Add(r.target, r.warns)
 	if r.code == codeDone {
 		return
 	}
@@ -60,9 +62,10 @@ const (
 	mostCauses = 30
 )
 
-// write tells a person how it went: one line, and a table of what failed.
+// write tells a person how it went: the warnings, one line, and a table of what failed.
 func (s *summary) write(w io.Writer, took time.Duration) {
 	var b strings.Builder
+	s.warnings.Write(&b)
 	fmt.Fprintf(&b, "crossrole: %d of %d done in %s, %d failed", s.done-s.failed, s.total, took.Round(100*time.Millisecond), s.failed)
 	if left := s.total - s.done; left > 0 {
 		fmt.Fprintf(&b, ", %d not begun", left)
