@@ -2,7 +2,6 @@ package each
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +30,8 @@ type Journal struct {
 	broken error
 	done   map[doneKey]bool
 	known  map[string]bool // profiles of which there is a record
+
+	records recorder
 }
 
 // doneKey names a target between two runs. The account is left out: a profile's
@@ -41,17 +42,21 @@ type doneKey struct{ profile, region string }
 // runs can't write to one journal. A file that can't be a journal, and one that
 // another run writes, is a *ConfigError.
 func OpenJournal(path string) (*Journal, error) {
-	j, kept, err := readJournal(path)
-	if err != nil {
+	if err := trustedAt(path); err != nil {
 		return nil, err
 	}
+	j := newJournal(path)
 	if err := j.only(); err != nil {
 		return nil, err
 	}
-	if err := j.ready(kept); err != nil {
+	if err := j.ready(); err != nil {
 		return nil, errors.Join(err, j.unlock())
 	}
 	return j, nil
+}
+
+func newJournal(path string) *Journal {
+	return &Journal{path: path, done: map[doneKey]bool{}, known: map[string]bool{}}
 }
 
 // only takes the journal's lock. Its file is trusted as little as the journal.
@@ -87,58 +92,113 @@ func (j *Journal) only() error {
 	return nil
 }
 
-func (j *Journal) ready(kept []byte) (err error) {
-	if err = profile.ReplaceName(context.Background(), j.path, kept); err != nil {
+// ready reads the old file and puts one in its place that has its successes
+// alone. It may be longer than memory should hold.
+func (j *Journal) ready() error {
+	old, kept, err := j.read()
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		defer func() { _ = old.Close() }()
+	}
+	if err := j.rewrite(old, kept); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
 	if j.file, err = openOurs(j.path, os.O_WRONLY|os.O_APPEND); err != nil {
 		return err
 	}
-	j.size = int64(len(kept))
-	return nil
+	j.size, err = j.file.Seek(0, io.SeekEnd)
+	return err
+}
+
+// rewrite replaces the file atomically.
+func (j *Journal) rewrite(old *os.File, kept []part) error {
+	parts := make([]io.Reader, 0, len(kept)+1)
+	for _, p := range kept {
+		parts = append(parts, io.NewSectionReader(old, p.from, p.to-p.from))
+	}
+	parts = append(parts, atEnd(func() {
+		if old != nil {
+			_ = old.Close() // an open file can't be replaced everywhere
+		}
+	}))
+	return profile.ReplaceName(context.Background(), j.path, io.MultiReader(parts...))
+}
+
+// atEnd is an empty reader that is called when it is read.
+type atEnd func()
+
+func (f atEnd) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }
 
 // ReadJournal reads the successes of before, and writes nothing.
 func ReadJournal(path string) (*Journal, error) {
-	j, _, err := readJournal(path)
-	return j, err
+	j := newJournal(path)
+	file, _, err := j.read()
+	if file != nil {
+		_ = file.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return j, nil
 }
 
-// readJournal gives the lines of the targets that succeeded. A last line without
-// an end is what a killed run left; any other that is no record is an error, for
-// the file may be something else.
-func readJournal(path string) (*Journal, []byte, error) {
-	j := &Journal{path: path, done: map[doneKey]bool{}, known: map[string]bool{}}
-	file, err := openOurs(path, os.O_RDONLY)
+// part is where in a file something stands.
+type part struct{ from, to int64 }
+
+// read notes the targets that succeeded, and where their lines are. A last line
+// without an end is what a killed run left; any other that is no record is an
+// error, for the file may be something else. It is nil if there is none yet.
+func (j *Journal) read() (file *os.File, kept []part, err error) {
+	file, err = openOurs(j.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return j, nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = file.Close() }()
-	var kept bytes.Buffer
-	in := bufio.NewReader(file)
+	if kept, err = j.readLines(file); err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, kept, nil
+}
+
+func (j *Journal) readLines(file io.Reader) (kept []part, err error) {
+	lines := lineReader{in: bufio.NewReaderSize(file, 64<<10)}
+	at := int64(0)
 	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
+		line, size, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return j, kept.Bytes(), nil
+			return kept, nil
 		}
 		if err != nil {
-			return nil, nil, unusable(path, err)
+			return nil, unusable(j.path, err)
 		}
-		var rec Record
+		var rec struct {
+			Profile  string `json:"profile"`
+			Region   string `json:"region"`
+			ExitCode int    `json:"exit_code"`
+		}
 		if json.Unmarshal(line, &rec) != nil || rec.Profile == "" {
-			return nil, nil, &ConfigError{
-				Why:    fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(path), n),
+			return nil, &ConfigError{
+				Why:    fmt.Sprintf("--resume %s:%d is no record of crossrole each", strconv.Quote(j.path), n),
 				Advice: []string{"name the journal of the run to go on with, or a file that does not exist yet"},
 			}
 		}
-		key := doneKey{rec.Profile, rec.Region}
-		if rec.ExitCode == codeDone && !j.done[key] {
+		end := at + size
+		if key := (doneKey{rec.Profile, rec.Region}); rec.ExitCode == codeDone && !j.done[key] {
 			j.done[key], j.known[rec.Profile] = true, true
-			kept.Write(line)
+			if last := len(kept) - 1; last >= 0 && kept[last].to == at {
+				kept[last].to = end
+			} else {
+				kept = append(kept, part{at, end})
+			}
 		}
+		at = end
 	}
 }
 
@@ -148,19 +208,12 @@ func (j *Journal) add(r *outcome) error {
 	if j == nil || j.broken != nil {
 		return nil //nolint:nilerr // it was told when it broke
 	}
-	rec, err := newRecord(r)
+	n, err := j.records.write(j.file, r)
 	if err != nil {
-		return err
-	}
-	line, err := rec.line()
-	if err != nil {
-		return err
-	}
-	if _, err := j.file.Write(line); err != nil {
 		j.broken = fmt.Errorf("writing the journal: %w", err)
 		return errors.Join(j.broken, j.file.Truncate(j.size))
 	}
-	j.size += int64(len(line))
+	j.size += n
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (l *liner) Write(p []byte) (int, error) {
 
 // wholeRunes is how much of a text can be shown without cutting a character.
 func wholeRunes(text []byte) int {
-	for n := len(text) - 1; n > len(text)-utf8.UTFMax; n-- {
+	for n := len(text) - 1; n >= 0 && n > len(text)-utf8.UTFMax; n-- {
 		if utf8.RuneStart(text[n]) {
 			if utf8.FullRune(text[n:]) {
 				break

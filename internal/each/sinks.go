@@ -153,6 +153,7 @@ type inOrder struct {
 	out     io.Writer
 	next    int
 	waiting map[int]*outcome
+	records recorder
 }
 
 func (s *inOrder) done(r *outcome) error {
@@ -172,15 +173,7 @@ func (s *inOrder) done(r *outcome) error {
 
 func (s *inOrder) write(r *outcome) error {
 	defer r.close()
-	rec, err := newRecord(r)
-	if err != nil {
-		return err
-	}
-	line, err := rec.line()
-	if err != nil {
-		return err
-	}
-	_, err = s.out.Write(line)
+	_, err := s.records.write(s.out, r)
 	return err
 }
 

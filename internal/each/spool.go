@@ -139,18 +139,6 @@ func (s *spool) reader() io.Reader {
 	return io.MultiReader(append(parts, bytes.NewReader(s.text))...)
 }
 
-// size is the length of a settled output.
-func (s *spool) size() int {
-	if s == nil {
-		return 0
-	}
-	n := len(s.text)
-	if k := len(s.blocks); k > 0 {
-		n += (k-1)*spoolBlock + s.last
-	}
-	return n
-}
-
 func (s *spool) close() {
 	if s != nil {
 		s.store.release(s.blocks...)

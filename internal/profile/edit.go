@@ -167,7 +167,7 @@ func (ed *editor) once() (EditResult, []error, error) {
 	if allOf(refused) || ed.dryRun || !result.Changed {
 		return result, refused, nil
 	}
-	err = replaceFile(ed.target, id, after)
+	err = replaceFile(ed.target, id, bytes.NewReader(after))
 	switch {
 	case errors.Is(err, errChanged):
 		return EditResult{}, nil, err
@@ -306,7 +306,7 @@ func globEscape(path string) string {
 }
 
 // replaceFile writes a new file beside the old one and renames it onto it.
-func replaceFile(target string, old FileID, data []byte) (err error) {
+func replaceFile(target string, old FileID, data io.Reader) (err error) {
 	temp := filepath.Join(filepath.Dir(target), tempPattern(target)+rand.Text())
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -333,8 +333,8 @@ func replaceFile(target string, old FileID, data []byte) (err error) {
 	return nil
 }
 
-func writeSynced(file *os.File, target string, data []byte) error {
-	_, err := io.Copy(file, bytes.NewReader(data))
+func writeSynced(file *os.File, target string, data io.Reader) error {
+	_, err := io.Copy(file, data)
 	if err == nil {
 		err = likeOld(file, target)
 	}

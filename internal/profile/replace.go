@@ -1,8 +1,10 @@
 package profile
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -24,12 +26,12 @@ func ReplaceFile(ctx context.Context, path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	return ReplaceName(ctx, target, data)
+	return ReplaceName(ctx, target, bytes.NewReader(data))
 }
 
 // ReplaceName is ReplaceFile for a name that must not lead elsewhere: a symbolic
-// link itself is replaced.
-func ReplaceName(ctx context.Context, path string, data []byte) error {
+// link itself is replaced. What it is to hold may be longer than memory.
+func ReplaceName(ctx context.Context, path string, data io.Reader) error {
 	if foldersLock {
 		unlock, err := lockFolder(ctx, path)
 		switch {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -36,7 +37,7 @@ func TestReplaceFile(t *testing.T) {
 	if names := folderNames(t, dir); names != "file" {
 		t.Errorf("left behind: %s", names)
 	}
-	if err := ReplaceName(context.Background(), link, []byte("own")); err != nil {
+	if err := ReplaceName(context.Background(), link, strings.NewReader("own")); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || !info.Mode().IsRegular() {

@@ -1,6 +1,6 @@
 // Command eachbench measures crossrole each against a local STS that answers in 50 ms: wall time against the ideal of
 // accounts × answer time ÷ parallel, connections, peak memory, and CPU per account beside the SDK's bare signed call in
-// the same run. It prints the table of docs/performance.md. The server runs in this process, so that the CPU and memory
+// the same run; and what it holds of commands that print much. It prints the tables of docs/performance.md. The server runs in this process, so that the CPU and memory
 // of crossrole, a process of its own, are its alone.
 package main
 
@@ -35,6 +35,7 @@ const (
 func main() {
 	sizes := flag.String("accounts", "1000,5000", "how many accounts, a list")
 	loop := flag.Int("loop", 20, "accounts of the shell loop over aws sts assume-role; 0 leaves it out")
+	loud := flag.Int("loud", 1000, "accounts whose commands print 100 KB each; 0 leaves it out")
 	flag.Parse()
 	var err error
 	switch flag.Arg(0) {
@@ -45,7 +46,7 @@ func main() {
 	case "loop":
 		err = shellLoop(flag.Args()[1:])
 	default:
-		err = measure(*sizes, *loop)
+		err = compareAll(*sizes, *loop, *loud)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "eachbench:", err)
@@ -56,11 +57,12 @@ func main() {
 // bench is a folder with the program, and the server.
 type bench struct {
 	dir, self, program string
+	url                string
 	listener           net.Listener
 	opened             atomic.Int64
 }
 
-func measure(sizes string, loop int) error {
+func compareAll(sizes string, loop, loud int) error {
 	dir, err := os.MkdirTemp("", "eachbench")
 	if err != nil {
 		return err
@@ -87,23 +89,73 @@ func measure(sizes string, loop int) error {
 		}
 		loop = 0 // once is enough
 	}
-	return nil
+	if loud == 0 {
+		return nil
+	}
+	return b.loud(loud)
 }
 
-// compare runs every candidate over n accounts.
-func (b *bench) compare(n, loop int) error {
-	env, err := b.home(n)
-	if err != nil {
-		return err
-	}
-	url, stop, err := b.serve(n)
+// loud runs commands that print much: into groups, records and a journal, which is then read again.
+func (b *bench) loud(n int) error {
+	env, stop, err := b.stage(n)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	env = append(env, "AWS_ENDPOINT_URL_STS="+url)
+	fmt.Print("\n| commands that print | accounts | wall | peak memory |\n|---|---|---|---|\n")
+	for _, c := range []struct {
+		name     string
+		pattern  string
+		accounts int
+		bytes    int
+	}{{"100 KB each", "a*", n, 100 << 10}, {"one of 50 MB", "a00000", 1, 50 << 20}} {
+		text := filepath.Join(b.dir, strconv.Itoa(c.bytes))
+		if err := os.WriteFile(text, []byte(strings.Repeat("0123456789 \"é\"\n", c.bytes/16)), 0o600); err != nil {
+			return err
+		}
+		journal := text + ".journal"
+		for _, mode := range []struct {
+			name string
+			args []string
+		}{
+			{"`--output grouped`", []string{c.pattern, "--", "cat", text}},
+			{"`--format jsonl`", []string{c.pattern, "--format", "jsonl", "--", "cat", text}},
+			{"`--resume FILE`", []string{c.pattern, "--resume", journal, "--", "cat", text}},
+			{"the same again, nothing to do", []string{c.pattern, "--resume", journal, "--", "cat", text}},
+		} {
+			name := c.name + ", " + mode.name
+			wall, _, peak, err := b.measure(name, env, b.program, append([]string{"each", "--parallel", strconv.Itoa(parallel)}, mode.args...)...)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("| %s | %d | %.2f s | %.0f MB |\n", name, c.accounts, wall.Seconds(), float64(peak)/1e6)
+		}
+	}
+	return nil
+}
+
+// stage is n accounts, and the environment to call them in.
+func (b *bench) stage(n int) (env []string, stop func(), err error) {
+	if env, err = b.home(n); err != nil {
+		return nil, nil, err
+	}
+	url, stop, err := b.serve(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.url = url
+	return append(env, "AWS_ENDPOINT_URL_STS="+url), stop, nil
+}
+
+// compare runs every candidate over n accounts.
+func (b *bench) compare(n, loop int) error {
+	env, stop, err := b.stage(n)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	each := []string{b.program, "each", "a*", "--parallel", strconv.Itoa(parallel)}
-	plain, err := b.run("the SDK, bare calls", n, 0, env, b.self, "bare", url, strconv.Itoa(n))
+	plain, err := b.run("the SDK, bare calls", n, 0, env, b.self, "bare", b.url, strconv.Itoa(n))
 	if err != nil {
 		return err
 	}
@@ -132,18 +184,8 @@ func (b *bench) compare(n, loop int) error {
 // run measures one process and prints its row. bare is the CPU per account to
 // compare with; 0 is for the one that is compared with.
 func (b *bench) run(name string, n int, bare time.Duration, env []string, program string, args ...string) (perAccount time.Duration, err error) {
-	b.opened.Store(0)
-	cmd := exec.Command(b.self, append([]string{"measured", program}, args...)...)
-	cmd.Env, cmd.Dir = env, b.dir
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
+	wall, cpu, peak, err := b.measure(name, env, program, args...)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", name, err, errs.String())
-	}
-	var wall, cpu time.Duration
-	var peak int64
-	if _, err := fmt.Sscan(string(out), &wall, &cpu, &peak); err != nil {
 		return 0, err
 	}
 	ideal := time.Duration((n+parallel-1)/parallel) * answerTime
@@ -155,6 +197,21 @@ func (b *bench) run(name string, n int, bare time.Duration, env []string, progra
 	fmt.Printf("| %s | %d | %.2f s | %.2f | %d | %.0f MB | %d µs | %s |\n", name, n, wall.Seconds(), float64(wall)/float64(ideal),
 		b.opened.Load(), float64(peak)/1e6, perAccount.Microseconds(), ratio)
 	return perAccount, nil
+}
+
+// measure runs one process.
+func (b *bench) measure(name string, env []string, program string, args ...string) (wall, cpu time.Duration, peak int64, err error) {
+	b.opened.Store(0)
+	cmd := exec.Command(b.self, append([]string{"measured", program}, args...)...)
+	cmd.Env, cmd.Dir = env, b.dir
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, 0, 0, fmt.Errorf("%s: %w: %s", name, err, errs.String())
+	}
+	_, err = fmt.Sscan(string(out), &wall, &cpu, &peak)
+	return wall, cpu, peak, err
 }
 
 // measured runs a command and prints its wall time, CPU time (its children's
