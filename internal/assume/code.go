@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -137,11 +136,7 @@ func (w *atMost) Write(p []byte) (int, error) {
 
 // shell runs a command line as the SDKs run credential_process.
 func (r *Runner) shell(ctx context.Context, command string) *exec.Cmd {
-	name, arg := "sh", "-c"
-	if runtime.GOOS == "windows" {
-		name, arg = "cmd.exe", "/C"
-	}
-	cmd := exec.CommandContext(ctx, name, arg, command)
+	cmd := shellCommand(ctx, command)
 	cmd.Env = r.deps.Environ
 	cmd.WaitDelay = time.Second
 	return cmd

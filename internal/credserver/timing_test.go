@@ -2,6 +2,7 @@ package credserver
 
 import (
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,12 +19,18 @@ func TestTheComparisonTakesTheSameTime(t *testing.T) {
 	}
 	defer s.Close()
 	took := map[string]time.Duration{}
+	times := 1
+	if runtime.GOOS == "windows" {
+		times = 16 // its clock goes by the millisecond, or worse
+	}
 	for range 20 { // the quickest of many: the machine does other things too
 		for name, token := range map[string]string{"right": right, "wrong at once": "x" + right[1:], "wrong at the end": right[1:] + "x"} {
 			h := http.Header{"Authorization": {token}}
 			begun := time.Now()
-			if s.tokenMatches(h) != (name == "right") {
-				t.Fatalf("%s: judged otherwise", name)
+			for range times {
+				if s.tokenMatches(h) != (name == "right") {
+					t.Fatalf("%s: judged otherwise", name)
+				}
 			}
 			if d := time.Since(begun); took[name] == 0 || d < took[name] {
 				took[name] = d

@@ -56,10 +56,10 @@ func TestLoadRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]error{
-		dir:                              ErrIsDirectory,
-		big:                              ErrTooLarge,
-		file("nul", "[profile a]\n\x00"): ErrNUL,
-		file("utf16", "\xff\xfe[\x00"):   ErrUTF16,
+		dir:                               ErrIsDirectory,
+		big:                               ErrTooLarge,
+		file("zero", "[profile a]\n\x00"): ErrNUL,
+		file("utf16", "\xff\xfe[\x00"):    ErrUTF16,
 	} {
 		for _, files := range []Files{{Config: path}, {Credentials: path}} {
 			_, err := Load(files, noEnv)

@@ -3,6 +3,7 @@ package sealed
 import (
 	"bytes"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -167,18 +168,20 @@ func TestRoot(t *testing.T) {
 			return ""
 		}
 	}
+	root := t.TempDir() // absolute by the rules of this system
+	a, b, home := filepath.Join(root, "a"), filepath.Join(root, "b"), filepath.Join(root, "home")
 	for _, c := range []struct {
 		getenv func(string) string
 		want   string
 	}{
-		{env("CROSSROLE_CACHE_DIR", "/a", "XDG_CACHE_HOME", "/b", "HOME", "/c"), "/a"},
-		{env("XDG_CACHE_HOME", "/b", "HOME", "/c"), "/b/crossrole"},
+		{env("CROSSROLE_CACHE_DIR", a, "XDG_CACHE_HOME", b, "HOME", home), a},
+		{env("XDG_CACHE_HOME", b, "HOME", home), filepath.Join(b, "crossrole")},
 	} {
 		if got, err := Root(c.getenv); err != nil || got != c.want {
 			t.Errorf("got %q, %v; want %q", got, err, c.want)
 		}
 	}
-	if got, err := Root(env("XDG_CACHE_HOME", "relative", "HOME", "/c")); err != nil || !strings.HasPrefix(got, "/c/") {
+	if got, err := Root(env("XDG_CACHE_HOME", "relative", "HOME", home)); err != nil || !strings.HasPrefix(got, home) {
 		t.Errorf("a relative XDG_CACHE_HOME: %q, %v", got, err)
 	}
 	if _, err := Root(env()); !errors.Is(err, ErrNoHome) {
