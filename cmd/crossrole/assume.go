@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,7 +136,7 @@ func (o *assumeOptions) summarise(a *app, r resolved, s assume.Session) error {
 	if !s.Expires.IsZero() {
 		until = "until " + s.Expires.Format(time.RFC3339) + " (" + s.LeftAt(a.now()).Round(time.Second).String() + ")"
 	}
-	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  eval $(crossrole %s)\n", clean(who), until, shellWords(o.again(a.args)))
+	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  %s\n", clean(who), until, a.useHere(o.again(a.args)))
 	return err
 }
 
@@ -152,6 +153,15 @@ func (o *assumeOptions) again(line []string) []string {
 		}
 	}
 	return out
+}
+
+// useHere is the line that takes a session into this system's usual shell. On
+// Windows SHELL is set in a POSIX shell only (Git Bash, MSYS2).
+func (a *app) useHere(line []string) string {
+	if runtime.GOOS == "windows" && a.getenv("SHELL") == "" {
+		return "crossrole " + shellWords(line) + " --format powershell | Invoke-Expression"
+	}
+	return "eval $(crossrole " + shellWords(line) + ")"
 }
 
 // print writes the payload in one piece, or nothing, and remembers it.

@@ -159,7 +159,7 @@ func liveWorld(t *testing.T, organization map[string]string) (*localsts.TestServ
 	writeIn(t, filepath.Join(home, ".aws"), "credentials", liveKeys)
 	writeIn(t, filepath.Join(home, ".aws"), "config", liveConfig)
 	return sts, map[string]string{
-		"HOME": home, "AWS_ENDPOINT_URL_STS": sts.URL, "AWS_ENDPOINT_URL_ORGANIZATIONS": orgs.URL, "CROSSROLE_CACHE": "off",
+		"HOME": home, "USERPROFILE": home, "AWS_ENDPOINT_URL_STS": sts.URL, "AWS_ENDPOINT_URL_ORGANIZATIONS": orgs.URL, "CROSSROLE_CACHE": "off",
 		"CROSSROLE_TIMEOUT": "10s",
 	}
 }

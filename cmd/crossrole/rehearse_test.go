@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,11 @@ func startRehearsal(t *testing.T, args ...string) rehearsed {
 	t.Cleanup(func() { out.stop() })
 	line := regexp.MustCompile(`^export (\w+)='(.*)';$`)
 	in := bufio.NewScanner(r)
-	for out.vars["no_proxy"] == "" && in.Scan() {
+	last := "no_proxy"
+	if runtime.GOOS == "windows" {
+		last = "NO_PROXY" // the case of a variable's name makes no other variable there
+	}
+	for out.vars[last] == "" && in.Scan() {
 		if m := line.FindStringSubmatch(in.Text()); m != nil {
 			out.vars[m[1]] = m[2]
 		}

@@ -1,6 +1,9 @@
 package word
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
@@ -14,7 +17,34 @@ func TestClean(t *testing.T) {
 
 func TestLine(t *testing.T) {
 	words := []string{"crossrole", "a b", "", "it's", "$(x)", "team=a", "~", "a\x1bb", "*"}
+	if runtime.GOOS == "windows" {
+		t.Skip("the line of a POSIX shell")
+	}
 	if got, want := Line(words), `crossrole 'a b' '' 'it'\''s' '$(x)' team=a '~' "a\x1bb" '*'`; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// What a hint quotes is for the shells of the system that the person has.
+func TestShellOfEachSystem(t *testing.T) {
+	for _, c := range []struct{ text, unix, windows string }{
+		{"prod", "prod", "prod"},
+		{"", "''", "''"},
+		{"team@x:y/z", "team@x:y/z", "team@x:y/z"},
+		{"A B", "'A B'", `"A B"`},
+		{"it's", `'it'\''s'`, `"it's"`},
+		{`docs\trust.json`, `'docs\trust.json'`, `docs\trust.json`},
+		{`C:\Program Files (x86)\a`, `'C:\Program Files (x86)\a'`, `"C:\Program Files (x86)\a"`},
+		{"$(calc)", "'$(calc)'", "'$(calc)'"},
+		{"a&calc", "'a&calc'", "'a&calc'"},
+		{"50%", "50%", "'50%'"},
+		{"x\x1b[31m", `"x\x1b[31m"`, `"x\x1b[31m"`},
+	} {
+		if got := shell(c.text, false); got != c.unix {
+			t.Errorf("%q on Unix: %s, want %s", c.text, got, c.unix)
+		}
+		if got := shell(c.text, true); got != c.windows {
+			t.Errorf("%q on Windows: %s, want %s", c.text, got, c.windows)
+		}
 	}
 }
