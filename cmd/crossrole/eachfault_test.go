@@ -134,7 +134,8 @@ func TestEachPersonStopsOnlyTheirOwn(t *testing.T) {
 }
 
 // AWS throttles everybody for a while: all get there, and none calls in vain
-// again and again.
+// again and again. (TestHalfAMinuteOfThrottling of package assume has the while
+// that is promised, on a simulated clock.)
 func TestEachWaitsForAThrottlingAWS(t *testing.T) {
 	accounts, home := fleet(t, 100)
 	var begun atomic.Int64
