@@ -51,7 +51,8 @@ which side? AWS answers a refused AssumeRole with one sentence and no reason.
 The first line says allowed or denied. Then come the statements that decided,
 with file and line, and after a denial the smallest statement that would make it
 pass, on the side that lacks it. A statement that is shown as a fix was put in
-and evaluated again; it never has a wildcard.
+and evaluated again; it never has a wildcard, and keeps the conditions of the
+one that came near.
 
 For a profile (or a role's ARN with --source-profile) it shows the chain: who
 calls what with which parameters, whether caller and role share an account, what

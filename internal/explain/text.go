@@ -167,19 +167,26 @@ func (t *textWriter) nearMisses(res *policy.Result) {
 
 func (t *textWriter) missing(req *policy.Request, res *policy.Result) {
 	for i, m := range res.Missing {
+		lead := "what would make it pass: "
+		switch {
+		case i > 0:
+			lead = "and: "
+		case len(res.Missing) == 1 && m.Side == policy.SideRequest:
+			lead = "no policy needs to change: "
+		}
 		if m.Side == policy.SideRequest {
-			t.head("no policy needs to change: send what the policy asks for")
+			t.head(lead + "send what the policy asks for")
 			t.send(m)
 			continue
-		}
-		lead := "what would make it pass: "
-		if i > 0 {
-			lead = "and: "
 		}
 		t.head(lead + whereToPut(req, m))
 		t.b.WriteString(m.Text())
 	}
-	if res.Decision == policy.DecisionDeny && len(res.Missing) == 0 && !res.Explicit {
+	switch {
+	case res.Decision != policy.DecisionDeny || len(res.Missing) > 0 || res.Explicit:
+	case len(res.NearMisses) > 0:
+		t.line("\nNo statement is proposed: it would ask for less than the one that comes near.")
+	default:
 		t.line("\nNo single statement without a wildcard would make it pass.")
 	}
 	if len(res.Missing) > 0 {

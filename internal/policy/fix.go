@@ -3,14 +3,17 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
 
 // fixer looks for the smallest documents that turn an implicit deny into an allow. Whatever it finds was evaluated again.
 type fixer struct {
-	e   *evaluator
-	req *Request
+	e    *evaluator
+	req  *Request
+	sent Context // what the request should carry besides, and does carry here
+	more Context // what it should carry yet
 }
 
 // spot is where a statement is missing: a side, and for SCPs the level.
@@ -31,15 +34,17 @@ func fixes(req *Request, e *evaluator) []Missing {
 	if strings.ContainsAny(e.resource+e.who.principal, "*?$") {
 		return []Missing{}
 	}
-	if m, ok := f.requestFix(); ok {
-		return []Missing{m}
+	if sent := f.askAll(); len(sent) > 0 {
+		if out := f.sending(sent); len(out) > 0 {
+			return out
+		}
 	}
 	return f.documentFixes()
 }
 
-// requestFix handles the requests that only lack what the caller itself can send: an external ID where none was sent, MFA
-// from a user, a session name, a source identity, tags. Loosening a policy would be the wrong advice there.
-func (f *fixer) requestFix() (Missing, bool) {
+// askAll collects what the caller itself can send and a statement that would allow asks for: an external ID where none was
+// sent, MFA from a user, a session name, a source identity, tags. Loosening a policy would be the wrong advice there.
+func (f *fixer) askAll() Context {
 	extra := Context{}
 	for _, l := range f.e.lacks {
 		for _, ref := range f.e.refsOf(l) {
@@ -48,19 +53,48 @@ func (f *fixer) requestFix() (Missing, bool) {
 			}
 		}
 	}
-	if len(extra) == 0 {
-		return Missing{}, false
+	return extra
+}
+
+// sending looks for what is missing when the request carries more. What is sent may need to be allowed itself.
+func (f *fixer) sending(sent Context) []Missing {
+	req := *f.req
+	req.Context, req.Actions = f.req.Context.Clone(), slices.Clone(f.req.Actions)
+	var tags []string
+	for _, k := range sortedKeys(sent) {
+		setFold(req.Context, k, sent[k])
+		name, tag, _ := strings.Cut(k, "/")
+		switch {
+		case strings.EqualFold(k, "sts:SourceIdentity"):
+			req.Actions = append(req.Actions, ActionSetSourceIdentity)
+		case strings.EqualFold(name, "aws:RequestTag"):
+			req.Actions = append(req.Actions, ActionTagSession)
+			tags = append(tags, tag)
+		}
 	}
-	fixed := *f.req
-	fixed.Context = f.req.Context.Clone()
-	for k, v := range extra {
-		fixed.Context[k] = v
+	if len(tags) > 0 {
+		have, _ := req.Context.Get("aws:TagKeys")
+		setFold(req.Context, "aws:TagKeys", Many(slices.Concat(have.Values, tags)...))
 	}
-	if Decide(&fixed).Decision != DecisionAllow {
-		return Missing{}, false
+	e, _ := decide(&req)
+	if e == nil {
+		return []Missing{}
 	}
-	doc, err := json.Marshal(map[string]any{"context": plainContext(extra)})
-	return Missing{Side: SideRequest, Account: f.e.who.account, Document: doc}, err == nil
+	all := sent.Clone()
+	for k, v := range f.sent {
+		all[k] = v
+	}
+	return (&fixer{e: e, req: &req, sent: all}).documentFixes()
+}
+
+// setFold sets a key whatever its spelling was.
+func setFold(c Context, key string, v ContextValue) {
+	for have := range c {
+		if strings.EqualFold(have, key) {
+			delete(c, have)
+		}
+	}
+	c[key] = v
 }
 
 func plainContext(c Context) map[string]string {
@@ -126,8 +160,7 @@ func (f *fixer) sendable(c *Condition) (string, bool) {
 	if present || strings.ContainsAny(value, "*?$") || !strings.HasPrefix(op.name, "String") {
 		return "", false
 	}
-	own := key == strings.ToLower(keyExternalID) || key == "sts:rolesessionname" || key == "sts:sourceidentity" || strings.HasPrefix(key, "aws:requesttag/")
-	return value, own
+	return value, f.own(key)
 }
 
 // documentFixes writes one document for each side that lacks an Allow, puts all in, and evaluates again.
@@ -141,28 +174,44 @@ func (f *fixer) documentFixes() []Missing {
 		}
 		actions[at] = append(actions[at], l.action)
 	}
-	fixed := *f.req
-	out := []Missing{}
+	fixed, out := *f.req, []Missing{}
+	f.more = Context{}
 	for _, at := range order {
-		doc, ok := f.document(at, actions[at])
+		doc, raw, ok := f.pasted(at, actions[at])
 		if !ok {
 			return []Missing{}
 		}
-		raw, err := doc.MarshalJSON()
-		if err != nil {
-			return []Missing{}
-		}
-		pasted, err := Parse(raw, "") // what is evaluated again is what will be pasted
-		if err != nil {
-			return []Missing{}
-		}
-		f.apply(&fixed, at, pasted)
+		f.apply(&fixed, at, doc)
 		out = append(out, Missing{Side: at.side, Account: f.accountOf(at.side), Document: raw})
+	}
+	if len(f.more) > 0 {
+		return f.sending(f.more)
+	}
+	if len(f.sent) > 0 {
+		raw, err := json.Marshal(map[string]any{"context": plainContext(f.sent)})
+		if err != nil {
+			return []Missing{}
+		}
+		out = slices.Insert(out, 0, Missing{Side: SideRequest, Account: f.e.who.account, Document: raw})
 	}
 	if Decide(&fixed).Decision != DecisionAllow {
 		return []Missing{}
 	}
 	return out
+}
+
+// pasted is the document that a side lacks as it will be pasted: that is what is evaluated again.
+func (f *fixer) pasted(at spot, actions []string) (*Document, json.RawMessage, bool) {
+	doc, ok := f.document(at, actions)
+	if !ok {
+		return nil, nil, false
+	}
+	raw, err := doc.MarshalJSON()
+	if err != nil {
+		return nil, nil, false
+	}
+	back, err := Parse(raw, "")
+	return back, raw, err == nil
 }
 
 func (f *fixer) accountOf(side Side) string {
@@ -175,18 +224,30 @@ func (f *fixer) accountOf(side Side) string {
 	return f.e.who.account
 }
 
-// document is the statement that a side lacks: the caller by name in a trust policy, the role by name elsewhere.
+// document is what a side lacks: the caller by name in a trust policy, the role by name elsewhere. Actions whose conditions
+// are the same share a statement.
 func (f *fixer) document(at spot, actions []string) (*Document, bool) {
-	s := Statement{Effect: Allow, hasEffect: true, Action: texts(inRoleOrder(actions)...)}
-	ok := true
-	if at.side == SideTrust {
-		kind, value := f.e.who.named()
-		s.Principal = &Principals{Entries: []Principal{{Type: kind, Value: Value{Text: value}}}}
-		s.Conditions, ok = f.keptConditions(actions)
-	} else {
-		s.Resource = texts(f.e.resource)
+	doc := &Document{Version: Version2012, HasVersion: true, hasStatement: true}
+	for _, action := range inRoleOrder(actions) {
+		conditions, ok := f.conditions(at, action)
+		if !ok {
+			return nil, false
+		}
+		if n := len(doc.Statements); n > 0 && sameConditions(doc.Statements[n-1].Conditions, conditions) {
+			last := doc.Statements[n-1].Action
+			last.List = append(last.List, texts(action).List...)
+			continue
+		}
+		s := Statement{Effect: Allow, hasEffect: true, Action: texts(action), Conditions: conditions}
+		if at.side == SideTrust {
+			kind, value := f.e.who.named()
+			s.Principal = &Principals{Entries: []Principal{{Type: kind, Value: Value{Text: value}}}}
+		} else {
+			s.Resource = texts(f.e.resource)
+		}
+		doc.Statements = append(doc.Statements, s)
 	}
-	return &Document{Version: Version2012, HasVersion: true, hasStatement: true, Statements: []Statement{s}}, ok
+	return doc, true
 }
 
 func inRoleOrder(actions []string) []string {
@@ -197,76 +258,6 @@ func inRoleOrder(actions []string) []string {
 	out := append([]string(nil), actions...)
 	sort.Slice(out, func(i, j int) bool { return rank[out[i]] < rank[out[j]] })
 	return out
-}
-
-// keptConditions carries the conditions of a trust statement that nearly applied over to its replacement, so that the fix is
-// no wider than it must be: what held stays, what the request carries otherwise is asked for as carried.
-func (f *fixer) keptConditions(actions []string) ([]Condition, bool) {
-	ref := f.e.gate
-	if ref.doc == nil {
-		return nil, true
-	}
-	var near *Statement
-	for i := range ref.doc.Statements {
-		s := &ref.doc.Statements[i]
-		switch {
-		case s.Effect != Allow || !s.actionMatches(actions[0]) || s.Principal == nil:
-		case s.principalMatch(&f.e.who) != noMatch:
-			return f.carried(ref.doc, s)
-		case near == nil && f.e.nearPrincipal(s.Principal) != "":
-			near = s
-		}
-	}
-	if near == nil {
-		return nil, true
-	}
-	return f.carried(ref.doc, near)
-}
-
-func (f *fixer) carried(doc *Document, s *Statement) ([]Condition, bool) {
-	var out []Condition
-	for i := range s.Conditions {
-		c := s.Conditions[i]
-		if c.holds(f.e.ctx, doc.variables()) {
-			if !doc.variables() && strings.Contains(strings.Join(c.texts(), ""), "${") {
-				return nil, false // it would mean something else in the new version
-			}
-			out = appendCondition(out, c)
-			continue
-		}
-		val, present := f.e.ctx.get(c.Key)
-		if operator := equality(c.Operator); present && !val.Multi && operator != "" {
-			if strings.Contains(val.Values[0], "${") {
-				return nil, false
-			}
-			out = appendCondition(out, Condition{Operator: operator, Key: c.Key, Values: []Value{{Text: val.Values[0]}}})
-		}
-	}
-	return out, true
-}
-
-// appendCondition keeps one condition for each operator and key: JSON can hold no second one.
-func appendCondition(list []Condition, c Condition) []Condition {
-	for _, have := range list {
-		if have.Operator == c.Operator && strings.EqualFold(have.Key, c.Key) {
-			return list
-		}
-	}
-	return append(list, c)
-}
-
-// equality is the operator that asks for exactly one value, for those operators that have one.
-func equality(name string) string {
-	op := operators[name]
-	switch {
-	case op.forAll || op.forAny || op.name == opNull:
-		return ""
-	case strings.HasPrefix(op.name, "String"):
-		return "StringEquals"
-	case strings.HasSuffix(op.name, "IpAddress"):
-		return "IpAddress"
-	}
-	return ""
 }
 
 // apply puts a document into a copy of the request, without touching the documents of the original.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -288,15 +289,19 @@ var knownKeys = []string{
 	"sts:RoleSessionName", "sts:SourceIdentity", "sts:TransitiveTagKeys", "sts:DurationSeconds", "sts:RequestContextProviders",
 }
 
-// misspelt finds the known key that is one or two letters away.
+// misspelt finds the known key that is one or two letters away from one that is not known.
 func misspelt(key string) string {
 	lower := strings.ToLower(key)
+	if slices.ContainsFunc(knownKeys, func(known string) bool { return strings.EqualFold(known, key) }) {
+		return ""
+	}
+	meant, least := "", 3
 	for _, known := range knownKeys {
-		if d := distance(lower, strings.ToLower(known), 2); d > 0 && d <= 2 {
-			return known
+		if d := distance(lower, strings.ToLower(known), 2); d < least {
+			meant, least = known, d
 		}
 	}
-	return ""
+	return meant
 }
 
 // distance is the edit distance of two texts, or limit+1 when their lengths differ by more than that.

@@ -66,8 +66,9 @@ func (r Reason) Place() string {
 	return place(r.File, r.Pos)
 }
 
-// Missing is the smallest document that would let the request pass, and the side and account it belongs to. On the side
-// "request" the document is the context that the request should have carried.
+// Missing is the smallest document that would let the request pass, and the side and account it belongs to. It keeps the
+// conditions of the statement that came near, or asks for what this request carries. On the side "request" the document is
+// the context that the request should have carried; the other documents let that request pass.
 type Missing struct {
 	Side     Side            `json:"side"`
 	Account  string          `json:"account"`
