@@ -217,9 +217,9 @@ func (f *explainFlags) run(a *app) error {
 	return f.answer(a, &found, found.Decision)
 }
 
-// unreadable makes a file that was named and can't be read a setting that can't be used: 1 is the exit code of "unknown".
+// unreadable makes a file that can't be read a setting that can't be used: 1 is the exit code of "unknown".
 func unreadable(err error) error {
-	if _, ok := errors.AsType[*namedFileError](err); ok {
+	if _, ok := errors.AsType[*namedFileError](err); ok || profile.IsTrouble(err) {
 		return &exitError{Code: exitConfiguration, Err: err}
 	}
 	return err

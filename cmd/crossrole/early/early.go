@@ -27,12 +27,22 @@ import (
 const Command = "assume"
 
 func init() {
-	if len(os.Args) < 2 || os.Args[1] != Command || onTerminal() {
+	if len(os.Args) < 2 || os.Args[1] != Command || asksForHelp(os.Args[2:]) || onTerminal() {
 		return
 	}
 	if m, ok := recall(os.Args[1:], os.Environ(), os.Getenv, time.Now()); ok {
 		say(m)
 	}
+}
+
+// asksForHelp says that no answer can be meant, and nothing is to be looked up.
+func asksForHelp(args []string) bool {
+	for _, arg := range args {
+		if arg == "--help" || arg == "-h" {
+			return true
+		}
+	}
+	return false
 }
 
 // recall finds the memo of a command and judges it.
