@@ -25,21 +25,16 @@ type scene struct {
 }
 
 func newScene(roster []localsts.Principal) (*scene, error) {
-	dir, err := os.MkdirTemp("", "crossrole-rehearsal-") // 0700
-	if err != nil {
-		return nil, fmt.Errorf("make a place for the rehearsal: %w", err)
-	}
-	s := &scene{dir: dir, roster: roster}
+	s := &scene{roster: roster}
 	run := make([]byte, 4)
 	_, _ = rand.Read(run) // documented never to fail
-	for name, text := range map[string]string{
+	dir, err := privateFolder(os.TempDir(), "crossrole-rehearsal-", map[string]string{
 		"config": s.config("rehearsal-" + hex.EncodeToString(run)), "credentials": s.credentials(), "mfa": s.devices(),
-	} {
-		if err := os.WriteFile(s.file(name), []byte(text), 0o600); err != nil {
-			_ = os.RemoveAll(dir)
-			return nil, fmt.Errorf("write the rehearsal's profiles: %w", err)
-		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a place for the rehearsal's profiles: %w", err)
 	}
+	s.dir = dir
 	return s, nil
 }
 

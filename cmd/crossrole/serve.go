@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/cache/sealed"
 	"crossrole/internal/credserver"
 	child "crossrole/internal/run"
 )
@@ -176,21 +177,15 @@ const (
 // system has such a folder.
 func (e *endpoint) writeToken(a *app) (folder string, err error) {
 	base := a.getenv("XDG_RUNTIME_DIR")
-	if info, err := os.Stat(base); base == "" || err != nil || !info.IsDir() {
+	if base == "" || sealed.CheckDir(base) != nil { // after su it is still the other user's
 		base = os.TempDir()
 	}
-	folder, err = os.MkdirTemp(base, "crossrole-serve-") // 0700
-	if err != nil {
-		return "", fmt.Errorf("make a folder for the endpoint's token: %w", err)
-	}
-	for name, text := range map[string]string{
+	folder, err = privateFolder(base, "crossrole-serve-", map[string]string{
 		tokenFile:  e.token,
 		dockerFile: "AWS_CONTAINER_AUTHORIZATION_TOKEN=" + e.token + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			_ = os.RemoveAll(folder)
-			return "", fmt.Errorf("write the endpoint's token: %w", err)
-		}
+	})
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the endpoint's token: %w", err)
 	}
 	return folder, nil
 }

@@ -121,7 +121,6 @@ func EditSections(ctx context.Context, path string, list []SectionEdit, opts Edi
 		return EditResult{}, nil, ed.fail(err)
 	}
 	defer unlock()
-	removeLeftovers(ed.target)
 	for range maxRedo {
 		result, refused, err := ed.once()
 		if !errors.Is(err, errChanged) {
@@ -242,6 +241,9 @@ func followLinks(path string) (string, error) {
 		if err != nil {
 			return path, nil //nolint:nilerr // no link: this is the file
 		}
+		if err := checkLink(path); err != nil {
+			return "", err
+		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
 		}
@@ -250,7 +252,8 @@ func followLinks(path string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
-// lockFolder keeps other writers of the folder's files out.
+// lockFolder keeps other writers of the folder's files out, and takes away what
+// those left behind who were killed.
 func lockFolder(ctx context.Context, target string) (unlock func(), err error) {
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc
@@ -258,6 +261,29 @@ func lockFolder(ctx context.Context, target string) (unlock func(), err error) {
 		defer cancel()
 	}
 	path, options := lockPlace(target)
+	if lockIsEverybodys(path) {
+		short, cancel := context.WithTimeout(ctx, strangersWait)
+		defer cancel()
+		unlock, err = lockAt(short, path, options)
+		if errors.Is(err, ErrBusy) && ctx.Err() == nil {
+			return func() {}, nil
+		}
+	} else {
+		unlock, err = lockAt(ctx, path, options)
+	}
+	if err == nil {
+		removeLeftovers(target)
+	}
+	return unlock, err
+}
+
+// strangersWait is how long a folder's lock is waited for that any user of the
+// machine can take, for as long as they like. Our own writers hold it for
+// milliseconds: after that the edit goes on without, and that replaceFile sees
+// who else changed the file must do.
+var strangersWait = 5 * time.Second
+
+func lockAt(ctx context.Context, path string, options []flock.Option) (unlock func(), err error) {
 	lock := flock.New(path, options...)
 	_, err = lock.TryLockContext(ctx, lockRetry)
 	for errors.Is(err, syscall.EINTR) {
@@ -351,6 +377,9 @@ func likeOld(file *os.File, target string) error {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := checkOld(info); err != nil {
 		return err
 	}
 	if err := sameOwner(file, info); err != nil {

@@ -37,7 +37,6 @@ func ReplaceName(ctx context.Context, path string, data io.Reader) error {
 		switch {
 		case err == nil:
 			defer unlock()
-			removeLeftovers(path)
 		case errors.Is(err, ErrBusy), ctx.Err() != nil:
 			return err
 		default: // a file system without locks: nothing is removed that may be another's
