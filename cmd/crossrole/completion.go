@@ -115,8 +115,11 @@ func (a *app) completeProfile(_ *cobra.Command, _ []string, typed string) ([]cob
 	return found, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completable leaves out names that a completion's lines can't carry.
-func completable(name string) bool { return clean(name) == name }
+// completable leaves out names that a completion's lines can't carry, and those that would run something: bash puts what
+// several candidates have in common onto the line as it stands.
+func completable(name string) bool {
+	return clean(name) == name && !strings.ContainsAny(name, "`$;&|<>()'\"\\")
+}
 
 // describe says in a few words what a profile is, from its own section alone.
 func describe(set *profile.Set, name string) string {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -150,15 +151,18 @@ func (a *app) fail(cmd *cobra.Command, err error) int {
 	if err == nil || (errors.As(err, &exit) && exit.Err == nil) {
 		return exitCode(err)
 	}
-	a.say(err.Error())
+	a.say(onOneLine(err.Error()))
 	for _, hint := range hintsOf(err) {
-		_, _ = io.WriteString(a.err, "hint: "+harmless(hint)+"\n")
+		_, _ = io.WriteString(a.err, "hint: "+harmless(onOneLine(hint))+"\n")
 	}
 	if line := explainLine(cmd, err); line != "" {
 		_, _ = io.WriteString(a.err, "hint: which statement is missing, and on which side: "+line+"\n")
 	}
 	return exitCode(err)
 }
+
+// onOneLine keeps joined errors, and what slipped through unquoted, from making a line of their own.
+func onOneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // errInterrupted is a person's Ctrl-C, or a SIGTERM.
 var errInterrupted = errors.New("interrupted")

@@ -19,24 +19,47 @@ func Clean(text string) string {
 // plain are the characters that no shell of Unix takes for anything else.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,="
 
-// Shell quotes a word for a command line that a person may paste into a shell of this system. A control character, which
-// no line can hold, is spelled out instead.
+// Shell quotes a word for a command line that a person may paste into a shell of this system. What does not
+// print is spelled out, by the escapes of $'…' that bash, zsh and ksh read, and in which no shell runs anything.
 func Shell(text string) string { return shell(text, runtime.GOOS == "windows") }
 
 // On Windows double quotes are for what PowerShell and cmd.exe both take so, and the rest is in PowerShell's own.
 func shell(text string, windows bool) string {
 	switch {
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return strconv.Quote(text)
+	case !windows && strings.ContainsFunc(text, hidden):
+		return "$'" + escaped(text) + "'"
 	case windows && madeOf(plain+`\`, text), !windows && madeOf(plain+"%", text):
 		return text
 	case windows && madeOf(plain+`\ ()'`, text):
 		return `"` + text + `"`
 	case windows:
-		// To PowerShell these are all quotes.
+		// To PowerShell these are all quotes. It has no safe way to spell out what does not print.
+		text = strings.Map(func(r rune) rune {
+			if hidden(r) {
+				return unicode.ReplacementChar
+			}
+			return r
+		}, text)
 		return "'" + strings.NewReplacer("'", "''", "‘", "‘‘", "’", "’’", "‚", "‚‚", "‛", "‛‛").Replace(text) + "'"
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+func hidden(r rune) bool { return !unicode.IsPrint(r) }
+
+func escaped(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		switch {
+		case c == '\'' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c >= 0x7f:
+			b.Write([]byte{'\\', '0' + c>>6, '0' + c>>3&7, '0' + c&7})
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func madeOf(characters, text string) bool {

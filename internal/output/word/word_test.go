@@ -16,11 +16,11 @@ func TestClean(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	words := []string{"crossrole", "a b", "", "it's", "$(x)", "team=a", "~", "a\x1bb", "*"}
+	words := []string{"crossrole", "a b", "", "it's", "$(x)", "team=a", "~", "a\x1bb", "*", "\u202e$(x)`y`'\\\n"}
 	if runtime.GOOS == "windows" {
 		t.Skip("the line of a POSIX shell")
 	}
-	if got, want := Line(words), `crossrole 'a b' '' 'it'\''s' '$(x)' team=a '~' "a\x1bb" '*'`; got != want {
+	if got, want := Line(words), `crossrole 'a b' '' 'it'\''s' '$(x)' team=a '~' $'a\033b' '*' $'\342\200\256$(x)`+"`y`"+`\'\\\012'`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -38,7 +38,7 @@ func TestShellOfEachSystem(t *testing.T) {
 		{"$(calc)", "'$(calc)'", "'$(calc)'"},
 		{"a&calc", "'a&calc'", "'a&calc'"},
 		{"50%", "50%", "'50%'"},
-		{"x\x1b[31m", `"x\x1b[31m"`, `"x\x1b[31m"`},
+		{"x\x1b$(calc)", `$'x\033$(calc)'`, "'x\ufffd$(calc)'"},
 	} {
 		if got := shell(c.text, false); got != c.unix {
 			t.Errorf("%q on Unix: %s, want %s", c.text, got, c.unix)
