@@ -162,3 +162,29 @@ func TestEachConnections(t *testing.T) {
 		t.Errorf("exit %d, %d calls, %d connections: %s", code, calls, opened.Load(), errs)
 	}
 }
+
+// Who plays STS plays the rest of AWS: the keys of a rehearsal are not sent to
+// the real Organizations.
+func TestEachOrganizationOfARehearsal(t *testing.T) {
+	accounts, home := fleet(t, 2)
+	world, err := localsts.NewWorld(accounts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sts, err := localsts.New(world, localsts.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListAccounts") {
+			_, _ = w.Write([]byte(`{"Accounts":[{"Id":"200000000001","Name":"one","Status":"ACTIVE"}]}`))
+			return
+		}
+		sts.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	code, out, errs := runEach(t, home, srv.URL, "--org", "--role", "Audit", "--source-profile", "A-san", "--format", "jsonl")
+	if records := readRecords(t, []byte(out)); code != 0 || len(records) != 1 || records[0].Account != "200000000001" {
+		t.Errorf("exit %d: %+v: %s", code, records, errs)
+	}
+}

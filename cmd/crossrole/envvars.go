@@ -19,7 +19,7 @@ var variables = []variable{
 	{"AWS_ENDPOINT_URL_STS", "URL of STS, instead of AWS's own", false},
 	{"AWS_ENDPOINT_URL", "URL of every service, instead of AWS's own", false},
 	{"AWS_ENDPOINT_URL_IAM", "URL of IAM, for explain --live", false},
-	{"AWS_ENDPOINT_URL_ORGANIZATIONS", "URL of Organizations, for explain --live", false},
+	{"AWS_ENDPOINT_URL_ORGANIZATIONS", "URL of Organizations, for explain --live and each --org", false},
 	{"AWS_ENDPOINT_URL_SSO", "URL of IAM Identity Center's portal", false},
 	{"AWS_ENDPOINT_URL_SSO_OIDC", "URL of IAM Identity Center's token service", false},
 	{"AWS_ENDPOINT_URL_SIGNIN", "URL of the sign-in service of `aws login`", false},

@@ -82,16 +82,22 @@ func (f *explainFlags) addTarget(ctx context.Context, a *app, l *explain.Live, n
 // iamReader reads the IAM of a session's account; nil where there is nobody to ask: of its partition no endpoint is known.
 func (a *app) iamReader(where assume.Where, s assume.Session, who assume.Identity) *iamread.Client {
 	arn, _ := policy.ParseARN(who.ARN)
-	iam, orgs, known := iamread.Endpoints(arn.Partition)
-	iam.URL = a.endpoint("AWS_ENDPOINT_URL_IAM", where, iam.URL)
-	orgs.URL = a.endpoint("AWS_ENDPOINT_URL_ORGANIZATIONS", where, orgs.URL)
-	if !known && iam.URL == "" {
+	client, known := a.reader(arn.Partition, where, s)
+	if !known && client.IAM.URL == "" {
 		return nil
 	}
+	return client
+}
+
+// reader reads with a session's keys, and tells whether the endpoints of its partition are known.
+func (a *app) reader(partition string, where assume.Where, s assume.Session) (client *iamread.Client, known bool) {
+	iam, orgs, known := iamread.Endpoints(partition)
+	iam.URL = a.endpoint("AWS_ENDPOINT_URL_IAM", where, iam.URL)
+	orgs.URL = a.endpoint("AWS_ENDPOINT_URL_ORGANIZATIONS", where, orgs.URL)
 	return &iamread.Client{
 		HTTP: assume.HTTPClient(where), IAM: iam, Organizations: orgs, Now: a.now, //nolint:bodyclose // a client, not a response
 		Credentials: iamread.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey.Reveal(), SessionToken: s.SessionToken.Reveal()},
-	}
+	}, known
 }
 
 // endpoint is where another service is called. Whoever has put an STS of their own in place means the rest of AWS too: keys

@@ -129,3 +129,15 @@ func (e *ThrottledError) Error() string {
 func (e *ThrottledError) Hints() []string {
 	return []string{"ask for less at once (--parallel), or later; --timeout waits longer"}
 }
+
+// sleep waits, unless ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
@@ -48,6 +49,8 @@ type Client struct {
 	IAM           Endpoint
 	Organizations Endpoint
 	Now           func() time.Time
+	// Timeout bounds each call with all its tries; zero bounds nothing.
+	Timeout time.Duration
 
 	skew atomic.Int64 // nanoseconds that AWS's clock is ahead of Now
 }
@@ -117,8 +120,9 @@ func clean(s string) string {
 }
 
 const (
-	maxAnswer   = 16 << 20 // bytes of one answer; IAM's pages stay below 1 MB
-	maxAttempts = 4
+	maxAnswer    = 16 << 20 // bytes of one answer; IAM's pages stay below 1 MB
+	maxAttempts  = 4
+	maxThrottled = 20
 )
 
 // request is one signed call.
@@ -130,9 +134,13 @@ type request struct {
 	body     []byte
 }
 
-// send calls until there is an answer: what AWS itself could not do is tried again, a refusal is not.
+// send calls until there is an answer, for Timeout at the most: what AWS itself could not do is tried again, a refusal is not.
 func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
-	wait := 100 * time.Millisecond
+	if c.Timeout > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %s", c.Timeout))
+		defer cancel()
+		ctx = limited
+	}
 	for attempt := 1; ; attempt++ {
 		status, ahead, body, err := c.once(ctx, r)
 		switch {
@@ -143,25 +151,55 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 			if !worthAnotherTry(err) && (!c.correct(ahead) || attempt > 1) {
 				return nil, err
 			}
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%s: %w", r.action, context.Cause(ctx))
 		default:
 			err = fmt.Errorf("%s: %w", r.action, err)
 		}
-		if attempt == maxAttempts || ctx.Err() != nil {
+		if attempt == attempts(err) {
 			return nil, err
 		}
 		select {
-		case <-time.After(wait):
-			wait *= 3
+		case <-time.After(pause(attempt, err)):
 		case <-ctx.Done():
 			return nil, err
 		}
 	}
 }
 
+// attempts is how often a request is sent. Organizations answers only a few a second, so throttling is waited out; the
+// client's Timeout ends it sooner.
+func attempts(err error) int {
+	if throttled(err) {
+		return maxThrottled
+	}
+	return maxAttempts
+}
+
+func pause(attempt int, err error) time.Duration {
+	if throttled(err) {
+		return min(time.Duration(attempt*attempt)*200*time.Millisecond, 5*time.Second)
+	}
+	wait := 100 * time.Millisecond
+	for range attempt - 1 {
+		wait *= 3
+	}
+	return wait
+}
+
+// throttled tells that AWS wants fewer requests.
+func throttled(err error) bool {
+	api, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return false
+	}
+	_, known := retry.DefaultThrottleErrorCodes[api.Code]
+	return known || api.Status == http.StatusTooManyRequests || hasCode(err, "TooManyRequests")
+}
+
 func worthAnotherTry(err error) bool {
-	var api *APIError
-	return errors.As(err, &api) && api.Status >= 500 ||
-		hasCode(err, "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded", "ServiceFailure")
+	api, ok := errors.AsType[*APIError](err)
+	return ok && api.Status >= 500 || throttled(err) || hasCode(err, "ServiceFailure")
 }
 
 // minSkew is a little below the five minutes by which a signature may be off.

@@ -99,26 +99,16 @@ func (c *Client) parents(ctx context.Context, account string) ([]string, error) 
 
 func (c *Client) level(ctx context.Context, target, kind string) (policy.Level, error) {
 	level := policy.Level{Name: target}
-	params := map[string]string{"TargetId": target, "Filter": kind}
-	for range maxPages {
-		var r struct {
-			Policies  []struct{ Id, Name string }
-			NextToken string
-		}
-		if err := c.organizations(ctx, "ListPoliciesForTarget", params, &r); err != nil {
+	found, err := pages[struct{ ID, Name string }](ctx, c, "ListPoliciesForTarget", map[string]string{"TargetId": target, "Filter": kind}, "Policies")
+	if err != nil {
+		return level, err
+	}
+	for _, p := range found {
+		doc, err := c.controlPolicy(ctx, p.ID)
+		if err != nil {
 			return level, err
 		}
-		for _, p := range r.Policies {
-			doc, err := c.controlPolicy(ctx, p.Id)
-			if err != nil {
-				return level, err
-			}
-			level.Policies = append(level.Policies, policy.NamedPolicy{Name: p.Name, Document: doc})
-		}
-		if r.NextToken == "" {
-			break
-		}
-		params["NextToken"] = r.NextToken
+		level.Policies = append(level.Policies, policy.NamedPolicy{Name: p.Name, Document: doc})
 	}
 	return level, nil
 }

@@ -1,11 +1,11 @@
-package assume
+package iamread
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,9 +13,9 @@ import (
 )
 
 // organizationsServer answers each request from its action and its fields.
-func organizationsServer(t *testing.T, answer func(action string, in map[string]string) (status int, body string)) *Runner {
+func organizationsServer(t *testing.T, answer func(action string, in map[string]string) (status int, body string)) *Client {
 	t.Helper()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return served(t, func(w http.ResponseWriter, r *http.Request) {
 		in := map[string]string{}
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			t.Errorf("the request is no JSON: %v", err)
@@ -28,22 +28,7 @@ func organizationsServer(t *testing.T, answer func(action string, in map[string]
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
-	}))
-	t.Cleanup(srv.Close)
-	runner, err := NewRunner(Where{Region: "eu-west-1"}, Deps{Timeout: 5 * time.Second, Getenv: func(name string) string {
-		if name == "AWS_ENDPOINT_URL_ORGANIZATIONS" {
-			return srv.URL
-		}
-		return ""
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return runner
-}
-
-func caller() Session {
-	return Session{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: NewSecret("secret")}
+	})
 }
 
 func ids(list []Account) string {
@@ -73,7 +58,7 @@ func TestAccountsPages(t *testing.T) {
 		}
 		return 200, answers[in["NextToken"]]
 	})
-	list, err := r.Accounts(t.Context(), caller(), "aws", "")
+	list, err := r.Accounts(t.Context(), "")
 	if err != nil || ids(list) != "1A 2A 3A 4A" {
 		t.Errorf("%s, %v", ids(list), err)
 	}
@@ -89,7 +74,7 @@ func TestAccountsBelow(t *testing.T) {
 		}
 		return 200, `{"OrganizationalUnits":` + units[in["ParentId"]] + `}`
 	})
-	list, err := r.Accounts(t.Context(), caller(), "aws", "r-1")
+	list, err := r.Accounts(t.Context(), "r-1")
 	if err != nil || ids(list) != "1A 2A 3A" {
 		t.Errorf("%s, %v", ids(list), err)
 	}
@@ -108,9 +93,8 @@ func TestAccountsAreAllOrNone(t *testing.T) {
 		"wrong item": `{"Accounts":["a"]}`,
 	} {
 		r := organizationsServer(t, func(string, map[string]string) (int, string) { return 200, body })
-		list, err := r.Accounts(t.Context(), caller(), "aws", "")
-		var call *CallError
-		if !errors.As(err, &call) || len(list) != 0 {
+		list, err := r.Accounts(t.Context(), "")
+		if err == nil || !strings.HasPrefix(err.Error(), "organizations:ListAccounts: ") || len(list) != 0 {
 			t.Errorf("%s: %v, %v", name, list, err)
 		}
 	}
@@ -120,12 +104,12 @@ func TestAccountsDenied(t *testing.T) {
 	r := organizationsServer(t, func(string, map[string]string) (int, string) {
 		return 400, `{"__type":"com.amazon#AccessDeniedException","Message":"You don't have \u001b[31mpermissions"}`
 	})
-	_, err := r.Accounts(t.Context(), caller(), "aws", "")
-	var denied *DeniedError
-	if !errors.As(err, &denied) || denied.Action != "organizations:ListAccounts" || len(denied.Hints()) != 1 {
+	_, err := r.Accounts(t.Context(), "")
+	var api *APIError
+	if !errors.As(err, &api) || api.Action != "organizations:ListAccounts" || !api.Denied() {
 		t.Fatalf("%v", err)
 	}
-	if text := err.Error(); strings.Contains(text, "\x1b") || strings.Contains(text, "external ID") {
+	if text := err.Error(); strings.Contains(text, "\x1b") {
 		t.Errorf("%q", text)
 	}
 }
@@ -139,11 +123,29 @@ func TestAccountsThrottled(t *testing.T) {
 		}
 		return 200, page("null", 1)
 	})
-	if list, err := r.Accounts(t.Context(), caller(), "aws", ""); err != nil || len(list) != 1 {
+	if list, err := r.Accounts(t.Context(), ""); err != nil || len(list) != 1 {
 		t.Errorf("%v, %v", list, err)
 	}
 	r = organizationsServer(t, func(string, map[string]string) (int, string) { return 503, "" })
-	if _, err := r.Accounts(t.Context(), caller(), "aws", ""); err == nil {
+	if _, err := r.Accounts(t.Context(), ""); err == nil {
 		t.Error("503 for ever is no list")
+	}
+}
+
+// A service that throttles for ever, or says nothing, is given up on in time.
+func TestAccountsTimeout(t *testing.T) {
+	r := organizationsServer(t, func(string, map[string]string) (int, string) { return 429, "" })
+	r.Timeout = 300 * time.Millisecond
+	start := time.Now()
+	var api *APIError
+	if _, err := r.Accounts(t.Context(), ""); !errors.As(err, &api) || time.Since(start) > 5*time.Second {
+		t.Errorf("throttled: %v after %v", err, time.Since(start))
+	}
+	quiet := make(chan struct{})
+	r = served(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-quiet })
+	defer close(quiet)
+	r.Timeout = 100 * time.Millisecond
+	if _, err := r.Accounts(t.Context(), ""); err == nil || err.Error() != "organizations:ListAccounts: no answer within 100ms" {
+		t.Errorf("silent: %v", err)
 	}
 }
