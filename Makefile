@@ -120,7 +120,7 @@ bench-start: ## what a start costs, as whole processes, beside a hello-world and
 gate: ## fail when the warm path costs more than docs/performance.md promises
 	$(GO) run ./internal/tools/startbench -gate
 
-# Tests try one in seven of them. Linux on amd64 only: elsewhere there is nothing to run.
+# Tests try one in eleven of them. Linux on amd64 only: elsewhere there is nothing to run.
 .PHONY: faults
 faults: ## break every call on a file of every command, in each of several ways, and kill at each
 	CROSSROLE_FAULTS=all $(GO) test -count=1 -timeout 20m -run '^TestFaults$$' -v ./cmd/crossrole
