@@ -101,22 +101,11 @@ func (q *Question) Answer(from Files) (Finding, error) {
 	case files.err != nil:
 		return Finding{}, files.err
 	}
-	seen, err := readSnapshots(from, q.Accounts, q.Caller.ARN, q.RoleARN)
-	var invalid *policy.InvalidError
-	switch {
-	case errors.As(err, &invalid):
-		return Finding{Result: policy.InvalidResult(err), req: req}, nil
-	case err != nil:
-		return Finding{}, err
+	found, err := bySnapshots(from, q.Accounts, req, q.context)
+	if err == nil {
+		warnOfUnknownKeys(found.Result)
 	}
-	seen.missing(req)
-	gaps := seen.fill(req)
-	req.Context = q.context(req.Caller)
-	seen.tags(req.Context)
-	found := decide(req, gaps)
-	warnOfUnknownKeys(found.Result)
-	seen.checkRole(&found, q.RoleARN)
-	return found, nil
+	return found, err
 }
 
 func (q *Question) request(files *policyFiles) *policy.Request {

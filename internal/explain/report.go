@@ -2,7 +2,6 @@ package explain
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -142,21 +141,9 @@ func (k *Known) judgeHop(h *Hop) (Finding, error) {
 		return noCaller(h), checkSnapshots(k.Files, k.Accounts)
 	}
 	req := &policy.Request{Caller: h.caller, RoleARN: h.Call.RoleARN, Actions: h.actions}
-	seen, err := readSnapshots(k.Files, k.Accounts, h.caller.ARN, h.Call.RoleARN)
-	var invalid *policy.InvalidError
-	switch {
-	case errors.As(err, &invalid):
-		return Finding{Result: policy.InvalidResult(err), req: req}, nil
-	case err != nil:
-		return Finding{}, err
-	}
-	seen.missing(req)
-	gaps := seen.fill(req)
-	req.Context = callContext(k.Now, req.Caller, h.context, h.mfa)
-	seen.tags(req.Context)
-	found := decide(req, gaps)
-	seen.checkRole(&found, h.Call.RoleARN)
-	return found, nil
+	return bySnapshots(k.Files, k.Accounts, req, func(caller policy.Caller) policy.Context {
+		return callContext(k.Now, caller, h.context, h.mfa)
+	})
 }
 
 // noCaller is the answer about a call whose caller nobody could name.

@@ -20,6 +20,27 @@ type snapshots struct {
 
 const snapshotHint = "a snapshot is what `aws iam get-account-authorization-details` prints in that account"
 
+// bySnapshots decides a request by what it holds and by what account snapshots add. Its context is made once the caller is
+// known as the snapshots know it.
+func bySnapshots(from Files, files []string, req *policy.Request, carries func(policy.Caller) policy.Context) (Finding, error) {
+	role := req.RoleARN
+	seen, err := readSnapshots(from, files, req.Caller.ARN, role)
+	var invalid *policy.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return Finding{Result: policy.InvalidResult(err), req: req}, nil
+	case err != nil:
+		return Finding{}, err
+	}
+	seen.missing(req)
+	gaps := seen.fill(req)
+	req.Context = carries(req.Caller)
+	seen.tags(req.Context)
+	found := decide(req, gaps)
+	seen.checkRole(&found, role)
+	return found, nil
+}
+
 // readSnapshots looks for the caller and the role in every file. It is an error if there are files and none holds either.
 func readSnapshots(from Files, files []string, caller, role string) (*snapshots, error) {
 	s := &snapshots{given: len(files) > 0}
