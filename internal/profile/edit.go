@@ -372,12 +372,15 @@ func writeSynced(file *os.File, target string, data io.Reader) error {
 
 // likeOld gives the new file the mode and the owner of the one it replaces.
 func likeOld(file *os.File, target string) error {
-	info, err := os.Stat(target)
+	info, err := os.Lstat(target)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 { // its target's mode says nothing of what stands here
+		return nil
 	}
 	if err := checkOld(info); err != nil {
 		return err

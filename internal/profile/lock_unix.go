@@ -47,8 +47,9 @@ func checkOld(old fs.FileInfo) error {
 	return fmt.Errorf("the file that is there is user %d's and open to everybody (mode %#o)", s.Uid, old.Mode().Perm())
 }
 
-// checkLink refuses a symbolic link that another user put into a folder that is everybody's, such as /tmp, as Linux does
-// where fs.protected_symlinks is on (proc(5)): we follow links ourselves, so the kernel doesn't see it.
+// checkLink refuses a symbolic link that another user put into a folder that is everybody's. Linux refuses it in those that
+// have the sticky bit, such as /tmp, where fs.protected_symlinks is on (proc(5)); but we follow links ourselves, and the
+// kernel doesn't see it.
 func checkLink(path string) error {
 	link, err := os.Lstat(path)
 	if err != nil {
@@ -60,7 +61,7 @@ func checkLink(path string) error {
 	}
 	of, ok := link.Sys().(*syscall.Stat_t)
 	above, ok2 := folder.Sys().(*syscall.Stat_t)
-	everybodys := folder.Mode()&os.ModeSticky != 0 && folder.Mode().Perm()&0o002 != 0
+	everybodys := folder.Mode().Perm()&0o002 != 0
 	if !ok || !ok2 || !everybodys || int(of.Uid) == os.Geteuid() || of.Uid == above.Uid {
 		return nil
 	}
