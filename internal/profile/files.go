@@ -159,7 +159,7 @@ func readFile(path string) ([]byte, FileID, error) {
 }
 
 func readRegular(path string) ([]byte, FileID, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, FileID{}, &FileError{Path: path, Err: bareError(err)}
 	}

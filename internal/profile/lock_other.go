@@ -13,6 +13,8 @@ import (
 // foldersLock says that a lock leaves no file behind.
 const foldersLock = false
 
+const noWait = 0
+
 // lockPlace is a file beside the target: a folder cannot be locked here.
 func lockPlace(target string) (string, []flock.Option) {
 	return filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".lock"), nil

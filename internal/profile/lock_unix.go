@@ -15,6 +15,9 @@ import (
 // foldersLock says that a lock leaves no file behind.
 const foldersLock = true
 
+// noWait opens a pipe, should one have been put in a file's place meanwhile, without waiting for somebody to write to it.
+const noWait = syscall.O_NONBLOCK
+
 // lockPlace is the folder itself: the file's own inode changes with every
 // edit, and a lock file would stay behind.
 func lockPlace(target string) (string, []flock.Option) {

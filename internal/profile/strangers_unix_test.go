@@ -94,6 +94,30 @@ func TestWhatStrangersPlantIsRefused(t *testing.T) {
 	}
 }
 
+// A pipe that takes a file's place after the look at it holds nobody up.
+func TestAPipeIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := readRegular(path)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("a pipe was read as a file")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it waits for a writer")
+		if w, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+			_ = w.Close()
+		}
+	}
+}
+
 func planted(path string, owner int, mode os.FileMode) error {
 	if err := os.WriteFile(path, nil, mode); err != nil {
 		return err
