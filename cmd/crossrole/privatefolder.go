@@ -4,12 +4,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"crossrole/internal/profile"
 )
 
 // privateFolder makes a folder of this run's own below base, with these files in it. Both are this user's alone, and
 // nobody else can put theirs in their place.
 func privateFolder(base, prefix string, files map[string]string) (string, error) {
-	if err := checkBase(base); err != nil {
+	err := checkBase(base)
+	if profile.IsTrouble(err) {
+		return "", fmt.Errorf("a folder for this run: %w", err)
+	}
+	if err != nil {
 		return "", &configError{Why: "a folder for this run: " + err.Error(), Advice: []string{"set TMPDIR to a folder of your own"}}
 	}
 	folder, err := os.MkdirTemp(base, prefix) // 0700
