@@ -1,7 +1,9 @@
 package each
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,8 +51,12 @@ func (s *inFolder) open(r *outcome) (*streams, error) {
 	return st, err
 }
 
+// openOutput makes the file anew: one that somebody put there, or a link, gets nothing of the output.
 func openOutput(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("replacing the output file: %w", err)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the output file: %w", err)
 	}
