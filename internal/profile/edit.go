@@ -189,6 +189,9 @@ func allOf(refused []error) bool {
 func (ed *editor) edit(data []byte) (after []byte, refused []error) {
 	refused = make([]error, len(ed.list))
 	d := newDocument(ed.path, ed.kind, data)
+	if len(ed.list) > manySections {
+		d.indexNames()
+	}
 	var edits []sectionEdit
 	var at []int // in the list
 	for i, s := range ed.list {

@@ -54,9 +54,15 @@ func editTexts(data []byte, kind fileKind, edits []sectionEdit) (out []byte, err
 	}
 }
 
+// manySections are worth an index of all that the file has.
+const manySections = 8
+
 // editOnce leaves out what has an error already.
 func editOnce(data []byte, kind fileKind, edits []sectionEdit, errs []error) []byte {
 	d := newDocument("", kind, data)
+	if len(edits) > manySections {
+		d.indexNames()
+	}
 	var changes []change
 	var added []sectionEdit
 	seen := map[header]bool{}
@@ -314,6 +320,9 @@ func (d *document) apply(changes []change) []byte {
 // would not be read back, and tells whether that is nothing.
 func readBack(data []byte, kind fileKind, edits []sectionEdit, errs []error) bool {
 	d := newDocument("", kind, data)
+	if len(edits) > manySections {
+		d.indexNames()
+	}
 	good := true
 	for i, s := range edits {
 		if errs[i] == nil {

@@ -41,8 +41,9 @@ type document struct {
 	starts  []int // offset of each header's line, ascending
 	inherit []int // indices of the [DEFAULT] headers
 
-	sections []*section // as far as they were read, one for each header
-	lines    []int      // of the headers, once headLine was asked
+	sections []*section    // as far as they were read, one for each header
+	lines    []int         // of the headers, once headLine was asked
+	named    *namedHeaders // once indexNames was called
 }
 
 func newDocument(path string, kind fileKind, data []byte) *document {
@@ -299,6 +300,9 @@ func unquoteName(text string) (string, bool) {
 // reading the others: their first bytes rule them out. broken is the index of
 // a header that seems to mean it and cannot be read, or -1.
 func (d *document) find(kind sectionKind, name string) (found []int, broken int) {
+	if d.named != nil {
+		return d.named.find(kind, name)
+	}
 	broken = -1
 	for i, start := range d.starts {
 		if d.ruledOut(start, kind, name) {
