@@ -29,6 +29,9 @@ NFPM       := .tools/nfpm@$(NFPM_VERSION)/nfpm
 HAVE_CC  := $(shell command -v "$$($(GO) env CC | cut -d' ' -f1)" 2>/dev/null)
 RACE     ?= $(if $(HAVE_CC),-race,)
 
+# Shows what `go test -json` says as `go test` would, and how many tests there were.
+TESTCOUNT := $(GO) run ./internal/tools/testcount
+
 .DEFAULT_GOAL := build
 
 .PHONY: help
@@ -44,7 +47,7 @@ test: ## run every test with the race detector (no network, no AWS account)
 ifeq ($(RACE),)
 	@echo "make test: no C compiler, so without the race detector" >&2; test "$${CI:-}" != true
 endif
-	$(if $(RACE),CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 )$(GO) test $(RACE) -timeout 20m ./...
+	$(if $(RACE),CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 )$(GO) test -json $(RACE) -timeout 20m ./... | $(TESTCOUNT)
 
 # Its own run, without the race detector: what the tests of one room run of another counts, too.
 .PHONY: cover
@@ -95,9 +98,9 @@ $(node_modules): internal/interop/node/package-lock.json
 
 .PHONY: interop
 interop: $(node_modules) ## run real shells, the AWS CLI and SDKs against the built program
-	$(GO) test -tags interop -count=1 -timeout 20m ./internal/interop/
+	$(GO) test -json -tags interop -count=1 -timeout 20m ./internal/interop/ | $(TESTCOUNT)
 	PATH="$(CURDIR)/internal/interop/node/node_modules/@nushell/linux-x64/bin:$$PATH" \
-		$(GO) test -tags interop -count=1 -run 'Shell|Nushell|Fish|Children|Function|Prompt|Completion|Eval|Dotenv' ./internal/output ./cmd/crossrole
+		$(GO) test -json -tags interop -count=1 -run 'Shell|Nushell|Fish|Children|Function|Prompt|Completion|Eval|Dotenv' ./internal/output ./cmd/crossrole | $(TESTCOUNT)
 
 .PHONY: demo
 demo: build ## assume a role across two accounts that this machine plays
@@ -192,6 +195,10 @@ release: $(GORELEASER) ## make the release of the tag that is checked out (CI do
 .PHONY: package-test
 package-test: $(NFPM) ## build the .deb, install it, run it, remove it (as root; Debian)
 	.ci/package-test $(NFPM)
+
+.PHONY: windows-test
+windows-test: ## run the tests and the program for Windows under Wine (Debian: wine64), where it is installed
+	.ci/windows-test
 
 .PHONY: reproducible
 reproducible: ## build twice, in two folders, and compare the bytes
