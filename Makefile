@@ -182,9 +182,13 @@ release-files: release-completions
 	CGO_ENABLED=0 $(GO) build -o bin/release/nix-hash ./internal/tools/nix-hash
 	bin/release/crossrole-deps notices > bin/release/THIRD_PARTY_NOTICES
 
+# In a checkout without a remote GoReleaser would take no date and no commit from git, and no two snapshots were alike.
+RELEASE_REMOTE = $(if $(shell git remote 2>/dev/null),,GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url \
+	GIT_CONFIG_VALUE_0=https://github.com/$${RELEASE_OWNER:-OWNER}/crossrole)
+
 .PHONY: release-snapshot
 release-snapshot: $(GORELEASER) ## build the whole release into dist/, offline, pushing nothing
-	PATH="$$PATH:$(CURDIR)/bin/release" $(GORELEASER) release --snapshot --clean --skip=sign
+	$(RELEASE_REMOTE) PATH="$$PATH:$(CURDIR)/bin/release" $(GORELEASER) release --snapshot --clean --skip=sign
 	.ci/release-check dist
 
 .PHONY: release

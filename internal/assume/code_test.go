@@ -30,6 +30,7 @@ func codes(t *testing.T, now time.Time, steps ...int) []string {
 // The second of two calls within half a minute gets the code that the first one
 // used up: it waits for the next one, and runs mfa_process again.
 func TestUsedCodeOfAProcessWaitsForTheNext(t *testing.T) {
+	forSh(t)
 	sts := localsts.StartTest(t, localsts.Options{})
 	now := time.Now()
 	show := filepath.Join(t.TempDir(), "code")

@@ -14,6 +14,7 @@ import (
 
 // A process that prints without end is stopped at once, before it costs memory; what it printed is not told.
 func TestAProcessThatPrintsWithoutEndIsStopped(t *testing.T) {
+	forSh(t)
 	c := chainTo(roleOpen)
 	c.Source = profile.Source{Kind: profile.SourceProcess, Profile: "p", Properties: map[string]profile.Value{"credential_process": at("yes c4n4ry")}}
 	code := chainTo(roleOpen)
@@ -33,6 +34,7 @@ func TestAProcessThatPrintsWithoutEndIsStopped(t *testing.T) {
 
 // Credentials are not lost in silence when the process leaves another behind that keeps its output open.
 func TestAProcessThatLeavesAnotherBehindIsNamed(t *testing.T) {
+	forSh(t)
 	c := chainTo(roleOpen)
 	c.Source = profile.Source{Kind: profile.SourceProcess, Profile: "p", Properties: map[string]profile.Value{
 		"credential_process": at(`sleep 3 & echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"c4n4ry"}'`),

@@ -326,3 +326,11 @@ func TestContainerURI(t *testing.T) {
 		}
 	}
 }
+
+// forSh passes a test over whose command lines only a shell of Unix understands.
+func forSh(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("its command lines are for sh")
+	}
+}
