@@ -32,15 +32,6 @@ const (
 		"[profile lost]\nrole_arn = arn:aws:iam::222222222222:user/x\nsource_profile = me\nduration_seconds = 1\n"
 )
 
-func document(t *testing.T, text string) *policy.Document {
-	t.Helper()
-	d, err := policy.Parse([]byte(text), "p.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 func letsIn(principal string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + principal + `"},"Action":"sts:AssumeRole"}]}`
 }
