@@ -44,7 +44,7 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{dir: dir, program: filepath.Join(dir, "crossrole"), home: filepath.Join(dir, "home"), shared: filepath.Join(dir, "shared")}
 	self, err := os.ReadFile(os.Args[0])
 	must(t, err)
-	must(t, os.WriteFile(m.program, self, 0o755)) //nolint:gosec // both run it
+	must(t, os.WriteFile(m.program, self, 0o755))
 	sts := localsts.StartTest(t, localsts.Options{})
 	must(t, os.MkdirAll(filepath.Join(m.home, ".aws"), 0o755)) // as useradd and the AWS CLI make them
 	m.give(t, ".aws/config", "[profile prod]\nrole_arn = arn:aws:iam::222222222222:role/Open\nsource_profile = keys\nregion = us-east-1\n")
@@ -142,7 +142,7 @@ func (m *machine) assume(t *testing.T, env ...string) (said, secret string) {
 // rehearsal's, and with them a credential_process.
 func TestStrangersOwnTheTemporaryFolder(t *testing.T) {
 	m := newMachine(t)
-	must(t, os.WriteFile(filepath.Join(m.dir, "account.json"), []byte(`{"AccountId":"111111111111","UserDetailList":[{"UserName":"u"}]}`), 0o644)) //nolint:gosec // both read it
+	must(t, os.WriteFile(filepath.Join(m.dir, "account.json"), []byte(`{"AccountId":"111111111111","UserDetailList":[{"UserName":"u"}]}`), 0o644))
 	for _, c := range []struct {
 		folder string
 		mode   os.FileMode

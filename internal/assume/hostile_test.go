@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +80,20 @@ func TestTheLoginLineIsQuoted(t *testing.T) {
 		if hint := strings.Join(person.Hints(), ""); !strings.HasSuffix(hint, ` 'x$(touch /tmp/x)'\''`+"`y`'") {
 			t.Errorf("%q", hint)
 		}
+	}
+}
+
+// A token's file without end costs no memory.
+func TestATokenFileWithoutEnd(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skip("no file without end on this system")
+	}
+	r, err := NewRunner(Where{}, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := profile.Source{Kind: profile.SourceWebIdentity, Profile: "p", Properties: map[string]profile.Value{"web_identity_token_file": at("/dev/zero")}}
+	if _, err := r.webToken(t.Context(), s); err == nil || !strings.Contains(err.Error(), "STS takes 4 to") {
+		t.Error(err)
 	}
 }

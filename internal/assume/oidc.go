@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,11 +62,21 @@ func (r *Runner) webToken(ctx context.Context, s profile.Source) (Secret, error)
 		return r.githubToken(ctx, s)
 	}
 	file := s.Properties["web_identity_token_file"].Text
-	raw, err := os.ReadFile(file)
+	raw, err := readToken(file)
 	if err != nil {
 		return Secret{}, sourceError(s, "reading the token file "+quoted(file)+": "+describe(err), err)
 	}
 	return checkToken(s, strings.TrimSpace(string(raw)))
+}
+
+// readToken reads as much of a file as a token may have, and a little more, so that one that is too long shows as such.
+func readToken(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(file, 2*maxToken))
+	return raw, errors.Join(err, file.Close())
 }
 
 func checkToken(s profile.Source, text string) (Secret, error) {

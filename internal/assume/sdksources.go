@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 
@@ -124,7 +123,7 @@ func (r *Runner) containerSession(ctx context.Context, s profile.Source) (Sessio
 		o.AuthorizationToken = r.deps.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 		if file := r.deps.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); file != "" {
 			o.AuthorizationTokenProvider = endpointcreds.TokenProviderFunc(func() (string, error) {
-				raw, err := os.ReadFile(file)
+				raw, err := readToken(file)
 				return string(raw), err
 			})
 		}

@@ -66,7 +66,7 @@ func (d *door) sendOneAway() {
 	}
 	d.mu.Unlock()
 	if oldest != nil {
-		oldest.Close()
+		_ = oldest.Close()
 	}
 }
 

@@ -404,7 +404,7 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { _ = conn.Close() })
 	}
 	begun := time.Now()
 	if a := r.ask(t, "GET", "/dev", nil); a.status != 200 {

@@ -14,7 +14,7 @@ func TestOutputFilesAreMadeNew(t *testing.T) {
 	dir := t.TempDir()
 	precious := filepath.Join(dir, "precious")
 	for _, name := range []string{precious, filepath.Join(dir, "open.out")} {
-		if err := os.WriteFile(name, []byte("as it was"), 0o666); err != nil { //nolint:gosec // as somebody planted it
+		if err := os.WriteFile(name, []byte("as it was"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -151,7 +151,7 @@ func editAs(t *testing.T, uid int, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(program, data, 0o755); err != nil { //nolint:gosec // others run it
+	if err := os.WriteFile(program, data, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "-test.run=^TestWhatStrangersPlantIsRefused$")
