@@ -112,49 +112,6 @@ func TestEachPrefix(t *testing.T) {
 	}
 }
 
-// A full disk under dir= is that account's failure, and no other's.
-func TestEachFullDisk(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full on this system")
-	}
-	accounts, home := fleet(t, 3)
-	sts := localsts.StartTest(t, localsts.Options{}, accounts...)
-	dir := filepath.Join(home, "out")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/dev/full", filepath.Join(dir, "a00001.out")); err != nil {
-		t.Fatal(err)
-	}
-	cmd := crossrole(t.Context(), t, home, sts.URL, "each", "a*", "--output", "dir="+dir, "--", "sh", "-c", "echo text || exit 3")
-	out, _ := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), "2 of 3 done") {
-		t.Errorf("exit %d: %s", cmd.ProcessState.ExitCode(), out)
-	}
-	if raw, err := os.ReadFile(filepath.Join(dir, "a00002.out")); err != nil || string(raw) != "text\n" {
-		t.Errorf("%q, %v", raw, err)
-	}
-}
-
-// What could not be written is no success, though the command ignores it.
-func TestEachFullDiskIsNoSuccess(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full on this system")
-	}
-	accounts, home := fleet(t, 3)
-	sts := localsts.StartTest(t, localsts.Options{}, accounts...)
-	if err := os.MkdirAll(filepath.Join(home, "out"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/dev/full", filepath.Join(home, "out", "a00001.out")); err != nil {
-		t.Fatal(err)
-	}
-	code, _, errs := runEach(t, home, sts.URL, "a*", "--output", "dir=out", "--", "sh", "-c", "echo text; exit 0")
-	if code != exitFailed || !strings.Contains(errs, "2 of 3 done") || !strings.Contains(errs, "no space left") {
-		t.Errorf("exit %d: %s", code, errs)
-	}
-}
-
 // --write-profiles writes all that it may, and leaves what would be lost.
 func TestEachWritesProfiles(t *testing.T) {
 	const n = 200

@@ -14,13 +14,14 @@ type inFolder struct {
 	noOutput
 	dir   string
 	names []string // by the target's index
+	make  func(name string) (*os.File, error)
 }
 
 func newInFolder(dir string, list []Target) (*inFolder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the output folder: %w", err)
 	}
-	s := &inFolder{dir: dir}
+	s := &inFolder{dir: dir, make: openOutput}
 	used := map[string]bool{}
 	for _, t := range list {
 		name := fileName(t)
@@ -35,11 +36,11 @@ func newInFolder(dir string, list []Target) (*inFolder, error) {
 
 func (s *inFolder) open(r *outcome) (*streams, error) {
 	name := filepath.Join(s.dir, s.names[r.index])
-	out, err := openOutput(name + ".out")
+	out, err := s.make(name + ".out")
 	if err != nil {
 		return nil, err
 	}
-	errs, err := openOutput(name + ".err")
+	errs, err := s.make(name + ".err")
 	if err != nil {
 		_ = out.Close()
 		return nil, err
