@@ -52,8 +52,12 @@ func (s *inFolder) open(r *outcome) (*streams, error) {
 	return st, err
 }
 
-// openOutput makes the file anew: one that somebody put there, or a link, gets nothing of the output.
+// openOutput makes the file anew: one that somebody put there, or a link, gets nothing of the output. A device, such as
+// /dev/null, is written to as it is.
 func openOutput(name string) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeCharDevice != 0 {
+		return os.OpenFile(name, os.O_WRONLY, 0)
+	}
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("replacing the output file: %w", err)
 	}
