@@ -17,6 +17,9 @@ func (c *Condition) holds(ctx lookup, variables bool) bool {
 		return op.missing()
 	}
 	if op.forAll || op.forAny {
+		if val.empty() {
+			return op.missing()
+		}
 		return op.set(ctx, c.Values, val.Values, variables)
 	}
 	if val.Multi && (len(val.Values) > 1 || multiValued[strings.ToLower(c.Key)]) {

@@ -18,6 +18,17 @@ func One(v string) ContextValue { return ContextValue{Values: []string{v}} }
 // Many makes a multi-valued context value.
 func Many(v ...string) ContextValue { return ContextValue{Values: v, Multi: true} }
 
+// empty tells whether there is nothing in the values: the set operators take a key of empty texts as absent. Source: the
+// IAM user guide, "Single-valued vs. multivalued context keys".
+func (v ContextValue) empty() bool {
+	for _, text := range v.Values {
+		if text != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // Get finds a key, ignoring case.
 func (c Context) Get(key string) (ContextValue, bool) {
 	if v, ok := c[key]; ok {

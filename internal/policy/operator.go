@@ -9,7 +9,8 @@ import (
 )
 
 // verdict of comparing one request value with one policy value. unknown means that one of them is not of the operator's
-// type or has an unresolvable variable: it satisfies neither the operator nor its negation.
+// type: it satisfies neither the operator nor its negation. A policy value whose variable has no value is null: it equals
+// nothing, so the negated operators hold against it. Source: the IAM user guide, "Policy variables with no value".
 type verdict int8
 
 const (
@@ -91,7 +92,7 @@ func allOperators() map[string]operator {
 func stringEquals(c lookup, want, got string, variables bool) verdict {
 	text, ok := c.expand(want, variables)
 	if !ok {
-		return unknown
+		return differs
 	}
 	return verdictOf(text == got)
 }
@@ -99,7 +100,7 @@ func stringEquals(c lookup, want, got string, variables bool) verdict {
 func stringFold(c lookup, want, got string, variables bool) verdict {
 	text, ok := c.expand(want, variables)
 	if !ok {
-		return unknown
+		return differs
 	}
 	return verdictOf(strings.EqualFold(text, got))
 }
@@ -107,7 +108,7 @@ func stringFold(c lookup, want, got string, variables bool) verdict {
 func stringLike(c lookup, want, got string, variables bool) verdict {
 	p, ok := c.expandGlob(want, variables)
 	if !ok {
-		return unknown
+		return differs
 	}
 	return verdictOf(p.match([]rune(got)))
 }
@@ -118,7 +119,7 @@ func arnLike(c lookup, want, got string, variables bool) verdict {
 	}
 	p, ok := c.expandGlob(want, variables)
 	if !ok {
-		return unknown
+		return differs
 	}
 	return verdictOf(matchARN(p, got, false))
 }

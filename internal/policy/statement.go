@@ -126,11 +126,7 @@ func (e *evaluator) resourceFails(doc *Document, s *Statement) string {
 	}
 	found := false
 	for i := range list.List {
-		matched, resolved := e.ctx.matchResource(list.List[i].Text, e.resource, doc.variables())
-		if !resolved && inverted {
-			return fmt.Sprintf("the policy variable in %q has no value in this request", list.List[i].Text)
-		}
-		found = found || matched
+		found = found || e.ctx.matchResource(list.List[i].Text, e.resource, doc.variables())
 	}
 	if found == inverted {
 		return fmt.Sprintf("%s is not covered by %s", e.resource, s.elementText(s.Resource, "Resource", s.NotResource, "NotResource"))
@@ -138,27 +134,23 @@ func (e *evaluator) resourceFails(doc *Document, s *Statement) string {
 	return ""
 }
 
-// matchResource compares a Resource text with an ARN. Variables are replaced after the fifth colon only.
-func (c lookup) matchResource(text, resource string, variables bool) (matched, resolved bool) {
+// matchResource compares a Resource text with an ARN. Variables are replaced after the fifth colon only; a text whose
+// variable has no value matches no resource, also in NotResource. Source: the IAM user guide, "Policy variables with no
+// value".
+func (c lookup) matchResource(text, resource string, variables bool) bool {
 	if text == "*" {
-		return true, true
+		return true
 	}
 	if !strings.ContainsAny(text, "*?$") {
-		return text == resource, true
+		return text == resource
 	}
 	parts := strings.SplitN(text, ":", 6)
 	if !variables || len(parts) < 6 || !strings.Contains(parts[5], "${") {
-		return matchARN(compileGlob(text), resource, true), true
-	}
-	head := compileGlob(strings.Join(parts[:5], ":") + ":")
-	if anything := append(head[:len(head):len(head)], anyRun); !matchARN(anything, resource, true) {
-		return false, true // whatever the variable stands for
+		return matchARN(compileGlob(text), resource, true)
 	}
 	tail, ok := c.expandGlob(parts[5], true)
-	if !ok {
-		return false, false
-	}
-	return matchARN(append(head, tail...), resource, true), true
+	head := compileGlob(strings.Join(parts[:5], ":") + ":")
+	return ok && matchARN(append(head, tail...), resource, true)
 }
 
 func (e *evaluator) conditionsFail(doc *Document, s *Statement, step *Step) string {

@@ -246,11 +246,11 @@ func (v *validator) action(s *Statement, a Value) {
 		}
 	case !ok:
 		v.refuse(a.Pos, s.Index, "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: %.80q", a.Text)
-	case service == "" || strings.Trim(service, alphanumeric+"-") != "":
+	case service != "*" && (service == "" || strings.Trim(service, alphanumeric+"-") != ""):
 		v.refuse(a.Pos, s.Index, "Vendor %.80q is not valid in the action %.120q", service, a.Text)
 	case name == "" || strings.Trim(name, alphanumeric+"*?") != "":
 		v.refuse(a.Pos, s.Index, "The action %.120q is not valid: after the vendor come letters, digits, * and ?", a.Text)
-	case v.kind == Trust && s.Action != nil && !strings.EqualFold(service, "sts"):
+	case v.kind == Trust && s.Action != nil && service != "*" && !strings.EqualFold(service, "sts"):
 		v.refuse(a.Pos, s.Index, "AssumeRole policy may only specify STS AssumeRole actions: %.80q", a.Text)
 	}
 }
@@ -284,11 +284,23 @@ func (v *validator) resource(s *Statement, r Value) {
 		return
 	case parts[0] != "arn" || len(parts) < 2 || parts[1] == "":
 		v.refuse(r.Pos, s.Index, "Resource %.200q must be in ARN format or \"*\".", r.Text)
+	case !isPartition(parts[1]):
+		v.refuse(r.Pos, s.Index, "Partition %.80q is not valid for resource %.200q.", parts[1], r.Text)
+	case len(parts) < 3 || strings.ContainsAny(parts[2], "*?"):
+		v.refuse(r.Pos, s.Index, "Resource vendor must be fully qualified and cannot contain regexes: %.200q", r.Text)
 	case len(parts) < 6 && !strings.HasSuffix(r.Text, "*"):
 		v.refuse(r.Pos, s.Index, "Resource %.200q must be in ARN format or \"*\": an ARN has six parts.", r.Text)
+	case parts[2] == "iam" && len(parts) > 4 && strings.Trim(parts[3], "*") != "":
+		v.refuse(r.Pos, s.Index, "IAM resource %.200q cannot contain region information.", r.Text)
 	case strings.IndexFunc(r.Text, func(c rune) bool { return c < ' ' || c == 0x7f }) >= 0:
 		v.refuse(r.Pos, s.Index, "Resource %.200q must be in ARN format or \"*\": it holds a control character.", r.Text)
 	}
+}
+
+// isPartition accepts the partitions that there are (aws, aws-cn, aws-us-gov, aws-iso…, aws-eusc) and what a wildcard may
+// stand for.
+func isPartition(s string) bool {
+	return s == "aws" || strings.HasPrefix(s, "aws-") || strings.ContainsAny(s, "*?")
 }
 
 func (v *validator) principal(s *Statement) {

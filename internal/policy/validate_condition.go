@@ -54,7 +54,12 @@ func (v *validator) conditionAdvice(s *Statement, c *Condition, op *operator) {
 		v.advise(c.OpPos, s.Index, "%s makes the external ID optional: a request without one is let in", c.Operator)
 	}
 	for _, val := range c.Values {
-		if why := badValue(op, val.Text); why != "" {
+		why := badValue(op, val.Text)
+		switch {
+		case why == "":
+		case strings.HasPrefix(op.name, "Date"): // the only values that IAM reads when a policy is saved
+			v.refuse(val.Pos, s.Index, "The policy failed legacy parsing: %.120q is not %s for %s", val.Text, why, c.Operator)
+		default:
 			v.advise(val.Pos, s.Index, "%.120q is not %s: %s never matches it", val.Text, why, c.Operator)
 		}
 	}
