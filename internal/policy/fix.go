@@ -157,7 +157,7 @@ func (f *fixer) sendable(c *Condition) (string, bool) {
 		yes, _ := parseBool(value)
 		return "true", yes && f.e.who.kind == callerUser
 	}
-	if present || strings.ContainsAny(value, "*?$") || !strings.HasPrefix(op.name, "String") {
+	if present || value == "" || strings.ContainsAny(value, "*?$") || !strings.HasPrefix(op.name, "String") {
 		return "", false
 	}
 	return value, f.own(key)

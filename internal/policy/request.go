@@ -129,6 +129,16 @@ func (r *requestReader) text(dst *string, what string) func(*node) {
 	}
 }
 
+// label reads what something is called: levels may be numbered.
+func (r *requestReader) label(dst *string, what string) func(*node) {
+	return func(n *node) {
+		if n.kind != nodeString && n.kind != nodeNumber {
+			r.fail(n.pos, "%s must be a string or a number, not %s", what, n.kind)
+		}
+		*dst = n.text
+	}
+}
+
 func (r *requestReader) request(n *node) *Request {
 	req := &Request{Context: Context{}}
 	if n.kind != nodeObject {
@@ -189,11 +199,14 @@ func (r *requestReader) context(n *node, ctx Context) {
 		r.fail(n.pos, "context must be an object, not %s", n.kind)
 		return
 	}
+	seen := make(map[string]bool, len(n.members))
 	for i := range n.members {
 		m := &n.members[i]
-		if _, twice := ctx.Get(m.key); twice {
+		name := strings.ToLower(m.key)
+		if seen[name] {
 			r.fail(m.pos, "context has the key %q twice (names ignore case)", m.key)
 		}
+		seen[name] = true
 		switch {
 		case m.val.kind == nodeNull:
 		case m.val.kind == nodeList:
@@ -226,7 +239,7 @@ func (r *requestReader) levels(n *node, what string) []Level {
 	out := make([]Level, len(n.items))
 	for i := range n.items {
 		r.members(&n.items[i], "an entry of "+what, map[string]func(*node){
-			"level":    r.text(&out[i].Name, what+".level"),
+			"level":    r.label(&out[i].Name, what+".level"),
 			"policies": func(v *node) { out[i].Policies = r.policies(v, what+".policies") },
 		})
 	}
@@ -241,7 +254,7 @@ func (r *requestReader) policies(n *node, what string) []NamedPolicy {
 	out := make([]NamedPolicy, len(n.items))
 	for i := range n.items {
 		r.members(&n.items[i], "an entry of "+what, map[string]func(*node){
-			"name":   r.text(&out[i].Name, what+".name"),
+			"name":   r.label(&out[i].Name, what+".name"),
 			"policy": func(v *node) { out[i].Document = r.document(v) },
 		})
 		if out[i].Document == nil {

@@ -2,9 +2,11 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 const fullRequest = `{
@@ -69,6 +71,25 @@ func TestParseRequestRefuses(t *testing.T) {
 		if res := InvalidResult(err); res.Decision != DecisionInvalid || len(res.Reasons) != 1 || res.Reasons[0].Side != SideRequest {
 			t.Errorf("%s: %+v", text, res)
 		}
+	}
+}
+
+// A level may be numbered; and a context of many keys is read in a time that grows with it, not with its square.
+func TestParseRequestNumberedAndLarge(t *testing.T) {
+	const keys = 100_000
+	var b strings.Builder
+	b.WriteString(`{"scps":[{"level":0,"policies":[{"name":7,"policy":{}}]}],"context":{`)
+	for i := range keys {
+		fmt.Fprintf(&b, `"k:%d":"v",`, i)
+	}
+	b.WriteString(`"K:0x":"v"}}`)
+	start := time.Now()
+	req, err := ParseRequest(strings.NewReader(b.String()), "")
+	if err != nil || len(req.Context) != keys+1 || req.SCPs[0].Name != "0" || req.SCPs[0].Policies[0].Name != "7" {
+		t.Fatalf("%v, %d keys, levels %+v", err, len(req.Context), req.SCPs)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("%d keys took %s", keys, took)
 	}
 }
 
