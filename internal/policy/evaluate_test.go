@@ -200,6 +200,24 @@ func TestExtraActions(t *testing.T) {
 	}
 }
 
+// A source identity that the caller's session brings along stays as it is, and needs its action again.
+func TestSourceIdentityStays(t *testing.T) {
+	for sent, want := range map[string]Decision{"": DecisionAllow, "alice": DecisionAllow, "Alice": DecisionDeny, "bob": DecisionDeny} {
+		req := request(t)
+		req.Context["aws:SourceIdentity"] = One("alice")
+		if sent != "" {
+			req.Context["sts:SourceIdentity"] = One(sent)
+		}
+		res := wantDecision(t, req, want, false)
+		if want == DecisionDeny && (res.Reasons[0].Side != SideRequest || len(res.Missing) > 0) {
+			t.Errorf("%s: %+v", sent, res)
+		}
+		if !strings.Contains(strings.Join(res.Warnings, "\n"), ActionSetSourceIdentity) {
+			t.Errorf("%q: no warning that %s is needed: %v", sent, ActionSetSourceIdentity, res.Warnings)
+		}
+	}
+}
+
 // A Deny that does not apply is no deny, and one that does names its statement with the values compared.
 func TestTrace(t *testing.T) {
 	req := request(t)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,7 +34,18 @@ func (e *evaluator) callerRule(actions []string) string {
 			return why
 		}
 	}
-	return ""
+	return e.sourceIdentityRule()
+}
+
+// sourceIdentityRule: once set, a source identity stays for the whole chain. Source: the STS API reference, AssumeRole.
+func (e *evaluator) sourceIdentityRule() string {
+	inherited, set := e.ctx.get("aws:SourceIdentity")
+	sent, sends := e.ctx.get("sts:SourceIdentity")
+	if !e.who.iam() || !set || !sends || slices.Equal(inherited.Values, sent.Values) {
+		return ""
+	}
+	return fmt.Sprintf("the caller's session has the source identity %s, and %s is sent: it can't be changed along a chain",
+		quoteList(inherited.Values), quoteList(sent.Values))
 }
 
 // actionRule holds the action against the kind of caller: each way of assuming a role has its own.
@@ -84,7 +96,7 @@ func (e *evaluator) carriedWarnings(ctx Context, actions []string) {
 		switch {
 		case strings.HasPrefix(lower, "aws:requesttag/"), lower == "aws:tagkeys", lower == "sts:transitivetagkeys":
 			needs[ActionTagSession] = "session tags"
-		case lower == "sts:sourceidentity":
+		case lower == "sts:sourceidentity", lower == "aws:sourceidentity":
 			needs[ActionSetSourceIdentity] = "a source identity"
 		}
 	}
