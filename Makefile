@@ -56,7 +56,7 @@ cover: ## show the coverage of every room; under 85 % fails
 	.ci/coverage coverage.out 85
 
 .PHONY: lint
-lint: vet tidy-check golangci docs-check licences actionlint shellcheck ## every static check
+lint: vet tidy-check golangci docs-check licences actionlint shellcheck jenkinsfile ## every static check
 
 .PHONY: vet
 vet: ## go vet, for the three systems and for 32 bits
@@ -89,6 +89,12 @@ shellcheck: ## check our own shell scripts
 	@if command -v shellcheck >/dev/null; then echo shellcheck $(SCRIPTS); shellcheck $(SCRIPTS); \
 	elif test "$${CI:-}" = true; then echo "make lint: shellcheck is missing" >&2; exit 1; \
 	else echo "make lint: shellcheck is not installed; skipping the shell scripts" >&2; fi
+
+.PHONY: jenkinsfile
+jenkinsfile: ## parse the Jenkins example
+	@if command -v groovy >/dev/null; then .ci/jenkinsfile examples/ci/Jenkinsfile; \
+	elif test "$${CI:-}" = true; then echo "make lint: groovy is missing" >&2; exit 1; \
+	else echo "make lint: groovy is not installed; skipping the Jenkinsfile" >&2; fi
 
 node_modules := internal/interop/node/node_modules/.package-lock.json
 
