@@ -105,7 +105,7 @@ func (o *assumeOptions) run(ctx context.Context, a *app, name string) error {
 		return err
 	}
 	if a.outIsTerminal() && !o.show {
-		return o.summarise(a, r, session)
+		return o.summarise(a, session)
 	}
 	if session.SessionToken.IsSet() || o.format == output.Process {
 		return o.print(a, r, session)
@@ -127,7 +127,7 @@ func (o *assumeOptions) printPlan(a *app, p assume.Plan) error {
 }
 
 // summarise is what a person sees on a terminal: nothing secret.
-func (o *assumeOptions) summarise(a *app, r resolved, s assume.Session) error {
+func (o *assumeOptions) summarise(a *app, s assume.Session) error {
 	who := s.ARN
 	if who == "" {
 		who = s.AccessKeyID
@@ -136,13 +136,13 @@ func (o *assumeOptions) summarise(a *app, r resolved, s assume.Session) error {
 	if !s.Expires.IsZero() {
 		until = "until " + s.Expires.Format(time.RFC3339) + " (" + s.LeftAt(a.now()).Round(time.Second).String() + ")"
 	}
-	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  %s\n", clean(who), until, a.useHere(o.again(a.args)))
+	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  %s\n", clean(who), until, a.useHere(again(a.args)))
 	return err
 }
 
 // again is the command line to type once more: without the code, which is used
 // up, and whose session is kept.
-func (o *assumeOptions) again(line []string) []string {
+func again(line []string) []string {
 	var out []string
 	for i := 0; i < len(line); i++ {
 		switch {

@@ -15,7 +15,7 @@ func TestAgain(t *testing.T) {
 		{[]string{"assume", "prod", "--mfa-code=123456"}, []string{"assume", "prod"}},
 		{[]string{"assume", "--mfa-code"}, []string{"assume"}},
 	} {
-		if got := (&assumeOptions{}).again(tt.line); !slices.Equal(got, tt.want) {
+		if got := again(tt.line); !slices.Equal(got, tt.want) {
 			t.Errorf("%q: %q", tt.line, got)
 		}
 	}

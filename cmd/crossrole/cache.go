@@ -15,9 +15,7 @@ import (
 	"crossrole/internal/remember"
 )
 
-func init() { commands = append(commands, newCache) }
-
-func newCache(a *app) *cobra.Command {
+func newCacheCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "See and clear what is kept",

@@ -15,8 +15,6 @@ import (
 	"crossrole/internal/profile"
 )
 
-func init() { commands = append(commands, newShowCmd, newListCmd) }
-
 const showHelp = `Prints what a profile stands for: where its credentials come from, each role
 on the way, the region, and every property with the file and line that it was
 read from. Without PROFILE it is AWS_PROFILE, then AWS_DEFAULT_PROFILE, then
