@@ -63,19 +63,6 @@ type Step struct {
 	Exchange func(ctx context.Context, caller Session) (Session, error)
 }
 
-// Run walks the plan and returns the session of its last hop.
-func Run(ctx context.Context, plan Plan, deps Deps) (Session, error) {
-	r, err := NewRunner(plan.Where, deps)
-	if err != nil {
-		return Session{}, err
-	}
-	p, err := r.Provider(plan)
-	if err != nil {
-		return Session{}, err
-	}
-	return p.Credentials(ctx)
-}
-
 // Runner runs plans that are called at the same place, over one set of
 // connections. It is safe for use by many goroutines.
 type Runner struct {

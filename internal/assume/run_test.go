@@ -53,7 +53,15 @@ func runAt(t *testing.T, url string, c profile.Chain, o Overrides, d Deps) (Sess
 	if d.Timeout == 0 {
 		d.Timeout = 10 * time.Second
 	}
-	return Run(t.Context(), plan, d)
+	r, err := NewRunner(plan.Where, d)
+	if err != nil {
+		return Session{}, err
+	}
+	p, err := r.Provider(plan)
+	if err != nil {
+		return Session{}, err
+	}
+	return p.Credentials(t.Context())
 }
 
 func TestOneHopOverTheWire(t *testing.T) {

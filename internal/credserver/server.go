@@ -43,14 +43,6 @@ type Provider interface {
 	Credentials(ctx context.Context, atLeast time.Duration) (Credentials, error)
 }
 
-// ProviderFunc is a function that is a Provider.
-type ProviderFunc func(ctx context.Context, atLeast time.Duration) (Credentials, error)
-
-// Credentials calls f.
-func (f ProviderFunc) Credentials(ctx context.Context, atLeast time.Duration) (Credentials, error) {
-	return f(ctx, atLeast)
-}
-
 // Config says what a Server serves, and to whom.
 type Config struct {
 	// Profiles by name; each is served at Path(name). At least one.

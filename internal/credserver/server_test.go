@@ -30,7 +30,15 @@ func session(life time.Duration) Credentials {
 	}
 }
 
-func always(life time.Duration) ProviderFunc {
+// providerFunc is a function that is a Provider.
+type providerFunc func(ctx context.Context, atLeast time.Duration) (Credentials, error)
+
+// Credentials calls f.
+func (f providerFunc) Credentials(ctx context.Context, atLeast time.Duration) (Credentials, error) {
+	return f(ctx, atLeast)
+}
+
+func always(life time.Duration) providerFunc {
 	return func(context.Context, time.Duration) (Credentials, error) { return session(life), nil }
 }
 
@@ -141,7 +149,7 @@ func TestAnswerHasTheContractsShape(t *testing.T) {
 
 // botocore indexes Token and Expiration without asking whether they are there.
 func TestKeysThatDoNotExpireStillCarryTokenAndExpiration(t *testing.T) {
-	keys := ProviderFunc(func(context.Context, time.Duration) (Credentials, error) {
+	keys := providerFunc(func(context.Context, time.Duration) (Credentials, error) {
 		return Credentials{AccessKeyID: "AKIA", SecretAccessKey: canary}, nil
 	})
 	r := start(t, Config{Profiles: map[string]Provider{"keys": keys}})
@@ -161,7 +169,7 @@ func TestSeveralProfilesByPath(t *testing.T) {
 	for _, n := range names {
 		c := session(time.Hour)
 		c.AccessKeyID = "ASIA-" + fmt.Sprintf("%x", n)
-		profiles[n] = ProviderFunc(func(context.Context, time.Duration) (Credentials, error) { return c, nil })
+		profiles[n] = providerFunc(func(context.Context, time.Duration) (Credentials, error) { return c, nil })
 	}
 	r := start(t, Config{Profiles: profiles})
 	for _, n := range names {
@@ -271,7 +279,7 @@ func TestHostsThatAreOurs(t *testing.T) {
 func TestProviderErrors(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		give   ProviderFunc
+		give   providerFunc
 		status int
 		code   string
 	}{
@@ -431,7 +439,7 @@ func TestServeRefusesWhatIsNotLoopback(t *testing.T) {
 
 func TestStopLetsRequestsFinish(t *testing.T) {
 	entered, release := make(chan bool), make(chan bool)
-	slow := ProviderFunc(func(context.Context, time.Duration) (Credentials, error) {
+	slow := providerFunc(func(context.Context, time.Duration) (Credentials, error) {
 		close(entered)
 		<-release
 		return session(time.Hour), nil

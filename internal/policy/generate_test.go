@@ -95,7 +95,7 @@ func TestGeneratedPairs(t *testing.T) {
 					t.Fatal(err)
 				}
 				again := mustParse(t, trust.Indented())
-				if HasErrors(again.Validate(Trust)) || string(again.JSON()) != string(trust.JSON()) {
+				if hasErrors(again.Validate(Trust)) || string(again.JSON()) != string(trust.JSON()) {
 					t.Fatalf("does not read back: %s", trust.Indented())
 				}
 				permission, err := PermissionPolicy(PermissionSpec{RoleARNs: []string{role}, SessionTags: spec.SessionTags != nil, SourceIdentity: spec.SourceIdentity != ""})
@@ -103,7 +103,7 @@ func TestGeneratedPairs(t *testing.T) {
 					t.Fatal(err)
 				}
 				checkPair(t, spec, again, permission, role)
-				if err := CheckPair(spec, trust, permission, role); err != nil {
+				if err := pairDoes(spec, trust, permission, role); err != nil {
 					t.Error(err)
 				}
 			})
@@ -155,7 +155,7 @@ func checkPair(t *testing.T, spec TrustSpec, trust, permission *Document, role s
 	}
 }
 
-func TestCheckPairOtherPartition(t *testing.T) {
+func TestPairDoesOtherPartition(t *testing.T) {
 	spec := TrustSpec{Callers: []string{"111111111111", "arn:aws-cn:iam::333333333333:role/p/r", "arn:aws-cn:iam::333333333333:root"}}
 	trust, err := TrustPolicy(spec)
 	if err != nil {
@@ -166,13 +166,13 @@ func TestCheckPairOtherPartition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckPair(spec, trust, permission, role); err != nil {
+	if err := pairDoes(spec, trust, permission, role); err != nil {
 		t.Error(err)
 	}
 }
 
-// CheckPair notices documents that do not do what was asked for.
-func TestCheckPairNotices(t *testing.T) {
+// pairDoes notices documents that do not do what was asked for.
+func TestPairDoesNotices(t *testing.T) {
 	const role = "arn:aws:iam::222222222222:role/RoleB"
 	spec := TrustSpec{Callers: []string{"111111111111"}, ExternalID: "abc"}
 	permission, err := PermissionPolicy(PermissionSpec{RoleARNs: []string{role}})
@@ -194,7 +194,7 @@ func TestCheckPairNotices(t *testing.T) {
 		"strangers are let in":  {trust("*", id), permission, "was not named"},
 		"permission to nothing": {trust("111111111111", id), mustParse(t, hard), "can't assume"},
 	} {
-		err := CheckPair(spec, c.trust, c.permission, role)
+		err := pairDoes(spec, c.trust, c.permission, role)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}

@@ -205,7 +205,7 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 		}
-		if raw := d.JSON(); !HasErrors(d.Validate(Identity)) && !json.Valid(raw) {
+		if raw := d.JSON(); !hasErrors(d.Validate(Identity)) && !json.Valid(raw) {
 			t.Errorf("wrote %q", raw)
 		}
 	})
@@ -224,9 +224,9 @@ func FuzzEvaluate(f *testing.F) {
 		if _, err := json.Marshal(res); err != nil {
 			t.Fatal(err)
 		}
-		refused := req.Trust != nil && HasErrors(req.Trust.Validate(Trust))
+		refused := req.Trust != nil && hasErrors(req.Trust.Validate(Trust))
 		for _, p := range req.Identity {
-			refused = refused || HasErrors(p.Document.Validate(Identity))
+			refused = refused || hasErrors(p.Document.Validate(Identity))
 		}
 		if refused && res.Decision != DecisionInvalid {
 			t.Errorf("%s although a document is refused", res.Decision)

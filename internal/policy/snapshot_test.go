@@ -51,7 +51,7 @@ func TestFind(t *testing.T) {
 			var names []string
 			for _, p := range f.Caller.Identity {
 				names = append(names, p.Name)
-				if HasErrors(p.Document.Validate(Identity)) {
+				if hasErrors(p.Document.Validate(Identity)) {
 					t.Errorf("%s: %v", p.Name, p.Document.Validate(Identity))
 				}
 			}

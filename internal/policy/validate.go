@@ -28,16 +28,6 @@ func (k Kind) String() string {
 	}[k]
 }
 
-// ParseKind reads a kind by its short name: identity, trust, boundary, session, scp, rcp or resource.
-func ParseKind(s string) (Kind, bool) {
-	for i, name := range []string{"identity", "trust", "boundary", "session", "scp", "rcp", "resource"} {
-		if s == name {
-			return Kind(i), true
-		}
-	}
-	return 0, false
-}
-
 // Severity tells a refusal from an advice.
 type Severity uint8
 
@@ -70,16 +60,6 @@ type Finding struct {
 // String is one line: place, severity, code, message.
 func (f Finding) String() string {
 	return fmt.Sprintf("%s: %s: %s: %s", place(f.File, f.Pos), f.Severity, f.Code, f.Message)
-}
-
-// HasErrors tells whether AWS would refuse a document with these findings.
-func HasErrors(findings []Finding) bool {
-	for _, f := range findings {
-		if f.Severity == SeverityError {
-			return true
-		}
-	}
-	return false
 }
 
 // validator collects the findings of one document.

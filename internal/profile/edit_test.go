@@ -173,3 +173,12 @@ func assertFile(t *testing.T, path, text string, mode os.FileMode) {
 		t.Errorf("%s has mode %v, want %v", path, info.Mode(), mode)
 	}
 }
+
+// editText is editTexts for one section.
+func editText(data []byte, kind fileKind, section string, e Edit) ([]byte, error) {
+	out, errs := editTexts(data, kind, []sectionEdit{{section, e}})
+	if errs[0] != nil {
+		return nil, errs[0]
+	}
+	return out, nil
+}

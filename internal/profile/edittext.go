@@ -29,18 +29,9 @@ type sectionEdit struct {
 	edit    Edit
 }
 
-// editText changes one section of a file's text and not one byte elsewhere,
-// but for a line end that the last line may lack.
-func editText(data []byte, kind fileKind, section string, e Edit) ([]byte, error) {
-	out, errs := editTexts(data, kind, []sectionEdit{{section, e}})
-	if errs[0] != nil {
-		return nil, errs[0]
-	}
-	return out, nil
-}
-
-// editTexts changes many sections in one pass. errs says why a section was left
-// as it is; the others are written.
+// editTexts changes many sections of a file's text in one pass, and not one byte
+// elsewhere, but for a line end that the last line may lack. errs says why a
+// section was left as it is; the others are written.
 func editTexts(data []byte, kind fileKind, edits []sectionEdit) (out []byte, errs []error) {
 	errs = make([]error, len(edits))
 	for {

@@ -2,10 +2,10 @@ package policy
 
 import "fmt"
 
-// CheckPair evaluates a generated pair of documents: each caller named must be let in with what the specification asks for,
+// pairDoes evaluates a generated pair of documents: each caller named must be let in with what the specification asks for,
 // and neither a stranger nor a request without the external ID, MFA or organization. permission may be nil when callers
 // need none (same account, named). The error says which expectation failed.
-func CheckPair(spec TrustSpec, trust, permission *Document, roleARN string) error {
+func pairDoes(spec TrustSpec, trust, permission *Document, roleARN string) error {
 	for _, caller := range spec.Callers {
 		req := spec.request(caller, trust, permission, roleARN)
 		if res := Decide(req); res.Decision != DecisionAllow {
