@@ -121,7 +121,7 @@ func withoutAllow(t *rapid.T, d *Document) *Document {
 	drop := rapid.IntRange(0, len(d.Statements)-1).Draw(t, "statement")
 	for i, s := range d.Statements {
 		if i == drop && s.Effect == Allow {
-			s.Action = texts("sts:GetFederationToken")
+			s.Action = texts(ActionSetContext)
 		}
 		out.Statements = append(out.Statements, s)
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -230,7 +231,7 @@ func (v *validator) action(s *Statement, a Value) {
 		v.refuse(a.Pos, s.Index, "Vendor %.80q is not valid in the action %.120q", service, a.Text)
 	case name == "" || strings.Trim(name, alphanumeric+"*?") != "":
 		v.refuse(a.Pos, s.Index, "The action %.120q is not valid: after the vendor come letters, digits, * and ?", a.Text)
-	case v.kind == Trust && s.Action != nil && service != "*" && !strings.EqualFold(service, "sts"):
+	case v.kind == Trust && s.Action != nil && !slices.ContainsFunc(RoleActions(), (&Values{List: []Value{a}}).hasAction):
 		v.refuse(a.Pos, s.Index, "AssumeRole policy may only specify STS AssumeRole actions: %.80q", a.Text)
 	}
 }
@@ -366,6 +367,10 @@ func badAWSPrincipal(text string) string {
 		return "it is neither an ARN, nor twelve digits, nor \"*\""
 	case strings.ContainsAny(text, "*?"):
 		return "no wildcard inside a principal's ARN: name the account and add a condition on aws:PrincipalArn"
+	case strings.Contains(text, "${"):
+		return "policy variables are not replaced in a principal"
+	case !isPartition(a.Partition):
+		return "there is no such partition"
 	case !IsAccountID(a.Account):
 		return "an account has twelve digits"
 	case a.Region != "" || !cleanName(text):
