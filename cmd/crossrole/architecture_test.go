@@ -19,19 +19,20 @@ import (
 
 // rooms says which other rooms each room may import. A room that is missing here has not been thought about.
 var rooms = map[string][]string{
-	"assume":     {"profile", "remember"},
+	"assume":     {"profile", "remember", "word"},
 	"cache":      {},
 	"console":    {}, // handles secrets in addresses: see its package comment
 	"credserver": {},
-	"each":       {"profile", "run"}, // from profile only how a file is replaced; what an account is, and how its session is obtained, comes from the one who uses it
-	"explain":    {"assume", "output", "policy", "profile"},
-	"iamread":    {"policy"}, // reads what explain judges: signed requests of its own, so that the SDK's IAM client is not linked
+	"each":       {"profile", "run", "word"}, // from profile only how a file is replaced; what an account is, and how its session is obtained, comes from the one who uses it
+	"explain":    {"assume", "output", "policy", "profile", "word"},
+	"iamread":    {"policy", "word"}, // reads what explain judges: signed requests of its own, so that the SDK's IAM client is not linked
 	"localsts":   {"policy"},
-	"output":     {"assume", "profile"},
+	"output":     {"assume", "profile", "word"},
 	"policy":     {},
 	"profile":    {},
 	"remember":   {},
 	"run":        {},
+	"word":       {}, // a leaf that every room may lean on whose text reaches a terminal
 }
 
 // earlyAnswer answers before main does; nothing else may lean on it.

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
-	"crossrole/internal/output/table"
+	"crossrole/internal/word"
 )
 
 // newPickCmd is what the shell's function calls when no profile is named. It
@@ -87,9 +87,9 @@ func (p *picker) byNumber(ctx context.Context, t *terminal) (string, error) {
 
 // label is a profile as it is shown: safe for the terminal.
 func (p *picker) label(index int) string {
-	text := table.Clean(p.names[index])
+	text := word.Spell(p.names[index])
 	if about := p.describe(p.names[index]); about != "" {
-		text += "  " + table.Clean(about)
+		text += "  " + word.Spell(about)
 	}
 	return text
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 	"github.com/sahilm/fuzzy"
 
-	"crossrole/internal/output/table"
+	"crossrole/internal/word"
 )
 
 // picker is what a person has typed and which names that leaves: the part that
@@ -147,7 +147,7 @@ func (p *picker) draw(style pickStyle, width, height int) []string {
 		p.top = p.at - rows + 1
 	}
 	count := "  " + strconv.Itoa(len(p.found)) + "/" + strconv.Itoa(len(p.names))
-	typed := table.Clean(string(p.typed))
+	typed := word.Spell(string(p.typed))
 	if room := width - len("profile: ") - len(count); displaywidth.String(typed) > room {
 		typed = tail(typed, room)
 	}
@@ -163,11 +163,11 @@ func (p *picker) line(style pickStyle, i, width int) string {
 	if i == p.at {
 		mark, code = "> ", "7"
 	}
-	name := table.Clean(p.names[p.found[i].Index])
+	name := word.Spell(p.names[p.found[i].Index])
 	shown := fitted(mark+name, width)
 	about := p.describe(p.names[p.found[i].Index])
 	if room := width - displaywidth.String(shown) - len("  "); about != "" && room >= 8 {
-		return style.paint(code, shown) + "  " + style.paint("2", fitted(table.Clean(about), room))
+		return style.paint(code, shown) + "  " + style.paint("2", fitted(word.Spell(about), room))
 	}
 	return style.paint(code, shown)
 }

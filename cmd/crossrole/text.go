@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"crossrole/internal/output/word"
+	"crossrole/internal/word"
 )
 
 // clean makes hostile text safe for a terminal.

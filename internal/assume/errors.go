@@ -40,15 +40,6 @@ func (e *InvalidError) Error() string {
 // Hints says what to do about it.
 func (e *InvalidError) Hints() []string { return e.Advice }
 
-// shellWord quotes a word of a command line that a person may paste: a name that
-// a file gave must not run as one.
-func shellWord(text string) string {
-	if strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+%,=") == "" {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
 // clip keeps a value in an error to a line a person can read.
 func clip(text string) string { return clipTo(120, text) }
 

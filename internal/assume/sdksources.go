@@ -23,6 +23,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // processProvider runs credential_process by the shell, as the Go SDK does. Its
@@ -177,7 +178,7 @@ func (r *Runner) explainSource(s profile.Source, err error) error {
 	case profile.SourceSSO:
 		return explainLogin(s, ssoLogin(s), err)
 	case profile.SourceLogin:
-		return explainLogin(s, "aws login --profile "+shellWord(s.Profile), err)
+		return explainLogin(s, "aws login --profile "+word.Shell(s.Profile), err)
 	case profile.SourceProcess:
 		return explainProcess(s, err)
 	default:
@@ -187,9 +188,9 @@ func (r *Runner) explainSource(s profile.Source, err error) error {
 
 func ssoLogin(s profile.Source) string {
 	if name := s.Properties["sso_session"].Text; name != "" {
-		return "aws sso login --sso-session " + shellWord(name)
+		return "aws sso login --sso-session " + word.Shell(name)
 	}
-	return "aws sso login --profile " + shellWord(s.Profile)
+	return "aws sso login --profile " + word.Shell(s.Profile)
 }
 
 // explainLogin tells a login that is over from a call that failed.

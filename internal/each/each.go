@@ -10,10 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
 )
 
 // Target is one account, in one region, to run in.
@@ -200,12 +197,4 @@ func reasonOf(err error) string {
 		return p.Err.Error()
 	}
 	return err.Error()
-}
-
-// clean quotes what has a character that does not print: names come from files.
-func clean(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"crossrole/internal/word"
 )
 
 // Output is where what the commands print goes.
@@ -112,7 +114,7 @@ func heading(t Target) string {
 	if t.Account == "" {
 		return "=== " + t.Label() + "\n"
 	}
-	return "=== " + t.Label() + " (" + clean(t.Account) + ")\n"
+	return "=== " + t.Label() + " (" + word.Clean(t.Account) + ")\n"
 }
 
 func (g *grouped) close() error {

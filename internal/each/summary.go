@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"crossrole/internal/word"
 )
 
 // summary counts what became of the targets, and keeps the failures by cause.
@@ -82,7 +84,7 @@ func (s *summary) write(w io.Writer, took time.Duration) {
 
 func (s *summary) writeCause(b *strings.Builder, cause string) {
 	list := s.by[cause]
-	fmt.Fprintf(b, "%6d  exit %d  %s\n", len(list), list[0].code, clean(s.causeOf(list[0])))
+	fmt.Fprintf(b, "%6d  exit %d  %s\n", len(list), list[0].code, word.Clean(s.causeOf(list[0])))
 	var names []string
 	for _, r := range list[:min(len(list), mostNamed)] {
 		names = append(names, r.target.Label())

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"crossrole/internal/word"
 )
 
 // shardKey is what decides about a target's shard.
@@ -14,9 +16,9 @@ func (t Target) shardKey() string { return firstOf(t.Account, t.Profile) }
 
 // Label is how a person sees a target: safe to show.
 func (t Target) Label() string {
-	label := clean(t.Profile)
+	label := word.Clean(t.Profile)
 	if t.Region != "" {
-		label += " " + clean(t.Region)
+		label += " " + word.Clean(t.Region)
 	}
 	return label
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"crossrole/internal/word"
 )
 
 // Warnings gathers what plans warn of, so that a person reads it once and not
@@ -36,6 +38,6 @@ func (w *Warnings) Write(to io.Writer) {
 				whose = "profile " + strconv.Quote(name)
 			}
 		}
-		fmt.Fprintf(to, "crossrole: warning: %s: %s\n", whose, clean(text))
+		fmt.Fprintf(to, "crossrole: warning: %s: %s\n", whose, word.Clean(text))
 	}
 }

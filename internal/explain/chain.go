@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"crossrole/internal/assume"
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // Chain is a profile's chain as far as it could be read, with all that is wrong with it.

@@ -5,8 +5,8 @@ import (
 	"io"
 	"strings"
 
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
+	"crossrole/internal/word"
 )
 
 // Text is the report for a person; with trace it has every statement that was held against a request.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"crossrole/internal/assume"
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
+	"crossrole/internal/word"
 )
 
 // actionsOf lists what a call needs to be allowed. Source: STS API reference, AssumeRole.

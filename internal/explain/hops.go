@@ -6,9 +6,9 @@ import (
 
 	"crossrole/internal/assume"
 	"crossrole/internal/output/plantext"
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // Hop is one call of a chain: who calls what, and what each side must say.

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"crossrole/internal/assume"
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // Reader reads what decides about a role assumption from one account, with somebody's credentials. Any of it may be refused.

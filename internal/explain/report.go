@@ -7,8 +7,8 @@ import (
 
 	"crossrole/internal/assume"
 	"crossrole/internal/output/plantext"
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
+	"crossrole/internal/word"
 )
 
 // Report is what is known of a profile's chain, and its documented JSON.

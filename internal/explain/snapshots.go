@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
+	"crossrole/internal/word"
 )
 
 // snapshots is what account snapshots hold of a caller and a role.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"crossrole/internal/output/word"
 	"crossrole/internal/policy"
+	"crossrole/internal/word"
 )
 
 // Paint marks words for a person's eyes; a Paint may leave them as they are.

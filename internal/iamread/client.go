@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"crossrole/internal/word"
 )
 
 // Credentials sign the requests.
@@ -84,7 +86,7 @@ func (e *APIError) Error() string {
 	if e.Code == "" {
 		return fmt.Sprintf("%s: the endpoint answered with status %d and nothing that AWS would say", e.Action, e.Status)
 	}
-	return fmt.Sprintf("%s: %.80s: %.300q", e.Action, clean(e.Code), e.Message)
+	return fmt.Sprintf("%s: %.80s: %.300q", e.Action, word.Spell(e.Code), e.Message)
 }
 
 // Denied tells that the caller may not read this.
@@ -107,16 +109,6 @@ func hasCode(err error, codes ...string) bool {
 		}
 	}
 	return false
-}
-
-// clean drops what does not belong into a line of text.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 const (

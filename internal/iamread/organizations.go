@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"crossrole/internal/policy"
+	"crossrole/internal/word"
 )
 
 // Organization describes the credentials' own organization, which a member may be allowed too; nil when the account is in none.
@@ -87,7 +88,7 @@ func (c *Client) parents(ctx context.Context, account string) ([]string, error) 
 			return nil, err
 		}
 		if len(r.Parents) == 0 {
-			return nil, errors.New("organizations:ListParents: " + clean(chain[0]) + " has no parent")
+			return nil, errors.New("organizations:ListParents: " + word.Spell(chain[0]) + " has no parent")
 		}
 		chain = append([]string{r.Parents[0].Id}, chain...)
 		if r.Parents[0].Type == "ROOT" {
@@ -120,7 +121,7 @@ func (c *Client) controlPolicy(ctx context.Context, id string) (*policy.Document
 	}
 	doc := document(r.Policy.Content, "organizations:"+id)
 	if doc == nil {
-		return nil, errors.New("organizations:DescribePolicy: " + clean(id) + " has no content")
+		return nil, errors.New("organizations:DescribePolicy: " + word.Spell(id) + " has no content")
 	}
 	return doc, nil
 }

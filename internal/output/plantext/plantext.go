@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"crossrole/internal/assume"
-	"crossrole/internal/output/word"
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // Plan is the documented shape of `assume --dry-run --format json`.

@@ -3,12 +3,11 @@
 package table
 
 import (
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"crossrole/internal/word"
 )
 
 // Column is one column of a table.
@@ -38,7 +37,7 @@ func Render(columns []Column, rows [][]string, width int) string {
 	grid := make([][]string, 0, len(rows)+1)
 	titles := make([]string, len(columns))
 	for i, c := range columns {
-		titles[i] = Clean(c.Title)
+		titles[i] = word.Spell(c.Title)
 	}
 	grid = append(grid, titles)
 	for _, row := range rows {
@@ -68,7 +67,7 @@ func Render(columns []Column, rows [][]string, width int) string {
 func cells(row []string, count int) []string {
 	out := make([]string, count)
 	for i := range min(count, len(row)) {
-		out[i] = Clean(row[i])
+		out[i] = word.Spell(row[i])
 	}
 	return out
 }
@@ -162,33 +161,4 @@ func stacked(grid [][]string) string {
 		}
 	}
 	return b.String()
-}
-
-// Clean makes hostile text safe for a terminal and for a line of its own:
-// control characters, escape sequences, direction marks and bytes that are no
-// UTF-8 are spelled out as Go spells them, \x1b for an escape.
-func Clean(text string) string {
-	if !strings.ContainsFunc(text, hostile) {
-		return text
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		r, size := utf8.DecodeRuneInString(text)
-		if hostile(r) {
-			b.WriteString(escape(text[:size]))
-		} else {
-			b.WriteString(text[:size])
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
-// hostile tells what does not print as itself. U+FFFD stands for bytes that are
-// no UTF-8, too.
-func hostile(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
-
-func escape(char string) string {
-	quoted := strconv.QuoteToASCII(char)
-	return quoted[1 : len(quoted)-1]
 }

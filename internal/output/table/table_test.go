@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"crossrole/internal/word"
 )
 
 var (
@@ -46,30 +48,13 @@ func TestRenderWithoutRows(t *testing.T) {
 	}
 }
 
-func TestClean(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain é 日本":            "plain é 日本",
-		"\x1b[31mred":           `\x1b[31mred`,
-		"a\nb\tc":               `a\nb\tc`,
-		"\u202egnp.exe":         `\u202egnp.exe`,
-		"\u009b31m":             `\u009b31m`,
-		"\xff\xfe":              `\xff\xfe`,
-		"a\ufffd":               `a\ufffd`,
-		"nbsp\u00a0 zero\u200b": `nbsp\u00a0 zero\u200b`,
-	} {
-		if got := Clean(text); got != want {
-			t.Errorf("Clean(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
 func FuzzRender(f *testing.F) {
 	f.Add("prod", "\x1b]0;x\x07", 40)
 	f.Add("日本語\n", "\xff", 12)
 	f.Fuzz(func(t *testing.T, a, b string, width int) {
 		width %= 200
 		got := Render(columns, [][]string{{a, "1", b}}, width)
-		if Clean(strings.ReplaceAll(got, "\n", "")) != strings.ReplaceAll(got, "\n", "") {
+		if word.Spell(strings.ReplaceAll(got, "\n", "")) != strings.ReplaceAll(got, "\n", "") {
 			t.Fatalf("hostile text in %q", got)
 		}
 		if strings.HasPrefix(got, "NAME  ") && width > 0 && strings.Contains(got, "ACCOUNT  ROLE") {

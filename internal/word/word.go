@@ -1,4 +1,5 @@
-// Package word makes text that others wrote safe for a terminal, and words safe for a shell.
+// Package word makes text that others wrote safe for a terminal, and words safe for a shell. It is the one place that says
+// what does not print: control characters, escape sequences, marks of direction, bytes that are no UTF-8.
 package word
 
 import (
@@ -6,15 +7,38 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Clean makes hostile text safe for a terminal: what has a character that does not print is quoted, as Go quotes it.
 func Clean(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if strings.ContainsFunc(text, hidden) {
 		return strconv.Quote(text)
 	}
 	return text
 }
+
+// Spell makes hostile text safe for a cell of a table: what does not print is spelled out where it stands, as Go spells it
+// (\x1b for an escape), and nothing is quoted.
+func Spell(text string) string {
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if hidden(r) {
+			b.WriteString(strings.Trim(strconv.QuoteToASCII(text[:size]), `"`))
+		} else {
+			b.WriteString(text[:size])
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
+
+// hidden tells what does not print as itself. U+FFFD stands for bytes that are no UTF-8, too.
+func hidden(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }
 
 // plain are the characters that no shell of Unix takes for anything else.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+,="
@@ -44,8 +68,6 @@ func shell(text string, windows bool) string {
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
-
-func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
 func escaped(text string) string {
 	var b strings.Builder

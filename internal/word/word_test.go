@@ -7,10 +7,27 @@ import (
 
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "arn:aws:iam::1:role/名前 x": "arn:aws:iam::1:role/名前 x", "a\x1b[31m": `"a\x1b[31m"`, "a\nb": `"a\nb"`, "a\u202eb": `"a\u202eb"`,
+		"": "", "arn:aws:iam::1:role/名前 x": "arn:aws:iam::1:role/名前 x", "a\x1b[31m": `"a\x1b[31m"`, "a\nb": `"a\nb"`, "a\x9b31m": `"a\x9b31m"`, "a\u202eb": `"a\u202eb"`,
 	} {
 		if got := Clean(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestSpell(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain é 日本":            "plain é 日本",
+		"\x1b[31mred":           `\x1b[31mred`,
+		"a\nb\tc":               `a\nb\tc`,
+		"\u202egnp.exe":         `\u202egnp.exe`,
+		"\u009b31m":             `\u009b31m`,
+		"\xff\xfe":              `\xff\xfe`,
+		"a\ufffd":               `a\ufffd`,
+		"nbsp\u00a0 zero\u200b": `nbsp\u00a0 zero\u200b`,
+	} {
+		if got := Spell(text); got != want {
+			t.Errorf("Spell(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
@@ -38,6 +55,7 @@ func TestShellOfEachSystem(t *testing.T) {
 		{"$(calc)", "'$(calc)'", "'$(calc)'"},
 		{"a&calc", "'a&calc'", "'a&calc'"},
 		{"50%", "50%", "'50%'"},
+		{"x\x9b", `$'x\233'`, "'x\ufffd'"},
 		{"x\x1b$(calc)", `$'x\033$(calc)'`, "'x\ufffd$(calc)'"},
 	} {
 		if got := shell(c.text, false); got != c.unix {
