@@ -162,25 +162,31 @@ func date(test func(int) bool) comparison {
 // time.Parse wherever seconds are.
 var dateLayouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05",
-	"2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02", "2006-01", "2006", "20060102T150405Z",
+	"2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04", "2006-01-02T15Z07:00", "2006-01-02", "2006-01", "2006", "20060102T150405Z",
 }
 
-// parseDate reads an ISO 8601 date or the seconds since 1970.
+// parseDate reads an ISO 8601 date, in which T and Z may be small, or the seconds since 1970.
 func parseDate(s string) (time.Time, bool) {
 	if n, ok := parseNumber(s); ok && len(s) != 4 {
-		secs, _ := n.Float64()
-		if secs < -1e12 || secs > 1e12 {
-			return time.Time{}, false
-		}
-		whole := int64(secs)
-		return time.Unix(whole, int64((secs-float64(whole))*1e9)), true
+		return epoch(n)
 	}
+	s = strings.ToUpper(s)
 	for _, layout := range dateLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true
 		}
 	}
 	return time.Time{}, false
+}
+
+// epoch is the time so many seconds after the beginning of 1970; ok is false beyond thirty billion years.
+func epoch(seconds *big.Rat) (t time.Time, ok bool) {
+	whole := new(big.Int).Div(seconds.Num(), seconds.Denom())
+	if !whole.IsInt64() || whole.CmpAbs(big.NewInt(1e18)) > 0 {
+		return time.Time{}, false
+	}
+	rest, _ := new(big.Rat).Sub(seconds, new(big.Rat).SetInt(whole)).Float64()
+	return time.Unix(whole.Int64(), int64(rest*1e9)), true
 }
 
 func boolean(_ lookup, want, got string, _ bool) verdict {

@@ -57,7 +57,7 @@ func (v *validator) conditionAdvice(s *Statement, c *Condition, op *operator) {
 		why := badValue(op, val.Text)
 		switch {
 		case why == "":
-		case strings.HasPrefix(op.name, "Date"): // the only values that IAM reads when a policy is saved
+		case strings.HasPrefix(op.name, "Date") && !startsLikeDate(val.Text): // the only values that IAM reads when a policy is saved
 			v.refuse(val.Pos, s.Index, "The policy failed legacy parsing: %.120q is not %s for %s", val.Text, why, c.Operator)
 		default:
 			v.advise(val.Pos, s.Index, "%.120q is not %s: %s never matches it", val.Text, why, c.Operator)
@@ -106,4 +106,9 @@ func badValue(op *operator, text string) string {
 		return ""
 	}
 	return what
+}
+
+// startsLikeDate is as far as a refusal may go: there are more ways to write a date than are known here.
+func startsLikeDate(s string) bool {
+	return s != "" && (s[0] >= '0' && s[0] <= '9' || s[0] == '-' || s[0] == '+')
 }
