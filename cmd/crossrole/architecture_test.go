@@ -20,16 +20,17 @@ import (
 // rooms says which other rooms each room may import. A room that is missing here has not been thought about.
 var rooms = map[string][]string{
 	"assume":     {"profile", "remember", "word"},
-	"cache":      {},
+	"cache":      {"disk"},
 	"console":    {}, // handles secrets in addresses: see its package comment
 	"credserver": {},
-	"each":       {"profile", "run", "word"}, // from profile only how a file is replaced; what an account is, and how its session is obtained, comes from the one who uses it
+	"disk":       {},                      // a leaf: what files that strangers share need, whoever writes them
+	"each":       {"disk", "run", "word"}, // what an account is, and how its session is obtained, comes from the one who uses it
 	"explain":    {"assume", "output", "policy", "profile", "word"},
 	"iamread":    {"policy", "word"}, // reads what explain judges: signed requests of its own, so that the SDK's IAM client is not linked
 	"localsts":   {"policy"},
 	"output":     {"assume", "profile", "word"},
 	"policy":     {},
-	"profile":    {},
+	"profile":    {"disk"},
 	"remember":   {},
 	"run":        {},
 	"word":       {}, // a leaf that every room may lean on whose text reaches a terminal

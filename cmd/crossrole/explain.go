@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/disk"
 	"crossrole/internal/explain"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
@@ -219,7 +220,7 @@ func (f *explainFlags) run(a *app) error {
 
 // unreadable makes a file that can't be read a setting that can't be used: 1 is the exit code of "unknown".
 func unreadable(err error) error {
-	if _, ok := errors.AsType[*namedFileError](err); ok || profile.IsTrouble(err) {
+	if _, ok := errors.AsType[*namedFileError](err); ok || disk.Trouble(err) {
 		return &exitError{Code: exitConfiguration, Err: err}
 	}
 	return err

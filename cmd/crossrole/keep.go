@@ -14,6 +14,7 @@ import (
 	"crossrole/internal/assume"
 	"crossrole/internal/cache"
 	"crossrole/internal/cache/sealed"
+	"crossrole/internal/disk"
 	"crossrole/internal/profile"
 	"crossrole/internal/remember"
 )
@@ -133,7 +134,7 @@ func (s *sources) add(stamp remember.Stamp) {
 	}
 }
 
-func (s *sources) addProfiles(ids []profile.FileID) {
+func (s *sources) addProfiles(ids []disk.ID) {
 	for _, id := range ids {
 		if id.Path == "" {
 			continue

@@ -5,14 +5,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"crossrole/internal/profile"
+	"crossrole/internal/disk"
 )
 
 // privateFolder makes a folder of this run's own below base, with these files in it. Both are this user's alone, and
 // nobody else can put theirs in their place.
 func privateFolder(base, prefix string, files map[string]string) (string, error) {
 	err := checkBase(base)
-	if profile.IsTrouble(err) {
+	if disk.Trouble(err) {
 		return "", fmt.Errorf("a folder for this run: %w", err)
 	}
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"crossrole/internal/disk"
 	"crossrole/internal/localsts"
 	"crossrole/internal/output/table"
-	"crossrole/internal/profile"
 )
 
 // rehearsal is a file of expectations. File names in it are relative to it.
@@ -270,7 +270,7 @@ func writeJUnit(ctx context.Context, file, name string, results []verdict) error
 	if err != nil {
 		return fmt.Errorf("write %q: %w", file, err)
 	}
-	if err := profile.ReplaceFile(ctx, file, append([]byte(xml.Header), append(b, '\n')...)); err != nil {
+	if err := disk.ReplaceFile(ctx, file, append([]byte(xml.Header), append(b, '\n')...)); err != nil {
 		return fileError("writing", file, err)
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"crossrole/internal/disk"
 	"crossrole/internal/localsts"
-	"crossrole/internal/profile"
 )
 
 // maxNotes bounds how many notes about the accounts are told.
@@ -97,7 +97,7 @@ func (b *worldBuilder) addFile(a *app, arg string, values map[string]string) err
 	defer func() { _ = in.Close() }()
 	f, err := localsts.ReadAccount(in, o)
 	if err != nil {
-		if profile.IsTrouble(err) {
+		if disk.Trouble(err) {
 			return fileError("reading", name, err)
 		}
 		return accountHint(name, err)
@@ -166,7 +166,7 @@ func (b *worldBuilder) organization(a *app, file string) (*localsts.Organization
 	}
 	defer func() { _ = in.Close() }()
 	org, err := localsts.LoadOrganization(in)
-	if profile.IsTrouble(err) {
+	if disk.Trouble(err) {
 		return nil, fileError("reading", name, err)
 	}
 	if err != nil {

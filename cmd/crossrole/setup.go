@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"crossrole/internal/assume"
+	"crossrole/internal/disk"
 	"crossrole/internal/policy"
 	"crossrole/internal/profile"
 )
@@ -419,7 +420,7 @@ func (o *setupOptions) deliver(ctx context.Context, a *app, docs []sideDocument)
 	}
 	for _, d := range docs {
 		file := filepath.Join(o.out, d.file)
-		if err := profile.ReplaceFile(ctx, file, []byte(d.text)); err != nil {
+		if err := disk.ReplaceFile(ctx, file, []byte(d.text)); err != nil {
 			return fileError("writing", file, err)
 		}
 		a.say("wrote " + clean(file))

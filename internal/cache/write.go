@@ -4,9 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
+
+	"crossrole/internal/disk"
 )
 
 const (
@@ -23,7 +24,7 @@ func (s *Store) replace(dir, path string, data []byte) error {
 		err = s.at("rename")
 	}
 	if err == nil {
-		err = rename(temp, path)
+		err = disk.Rename(temp, path)
 	}
 	if err != nil && temp != "" {
 		return errors.Join(err, ignoreMissing(os.Remove(temp)))
@@ -77,16 +78,6 @@ func (s *Store) at(op string) error {
 		return nil
 	}
 	return s.opts.step(op)
-}
-
-// rename replaces path. On Windows that fails for an instant while another process reads the old file.
-func rename(temp, path string) error {
-	err := os.Rename(temp, path)
-	for try := 0; err != nil && runtime.GOOS == "windows" && try < 50; try++ {
-		time.Sleep(2 * time.Millisecond)
-		err = os.Rename(temp, path)
-	}
-	return err
 }
 
 func ignoreMissing(err error) error {

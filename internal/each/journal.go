@@ -14,7 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"crossrole/internal/profile"
+	"crossrole/internal/disk"
 )
 
 // Journal is the file of --resume: a record per target that is done, each
@@ -123,7 +123,7 @@ func (j *Journal) rewrite(old *os.File, kept []part) error {
 			_ = old.Close() // an open file can't be replaced everywhere
 		}
 	}))
-	return profile.ReplaceName(context.Background(), j.path, io.MultiReader(parts...))
+	return disk.ReplaceName(context.Background(), j.path, io.MultiReader(parts...))
 }
 
 // atEnd is an empty reader that is called when it is read.

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strconv"
 
-	"crossrole/internal/profile"
+	"crossrole/internal/disk"
 )
 
 // A journal decides what is not done any more, in a folder that others may be able to write to. What somebody else could
@@ -82,7 +82,7 @@ func untrustedOr(path string, err error) error {
 // unusable says why the file can't be used: another one could, unless the disk is to blame.
 func unusable(path string, err error) error {
 	why := "--resume " + strconv.Quote(path) + ": " + reasonOf(err)
-	if profile.IsTrouble(err) {
+	if disk.Trouble(err) {
 		return errors.New(why)
 	}
 	return &ConfigError{Why: why}

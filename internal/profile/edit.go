@@ -3,28 +3,15 @@ package profile
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
-	"time"
 
-	"github.com/gofrs/flock"
+	"crossrole/internal/disk"
 )
 
-const (
-	lockWait  = 30 * time.Second      // for another writer, if the context sets no limit
-	lockRetry = 20 * time.Millisecond // between two tries
-	maxRedo   = 5                     // times that somebody else may replace the file meanwhile
-	maxLinks  = 40                    // symbolic links to follow, as Linux does
-)
-
-// ErrBusy says that another process kept the lock for too long.
-var ErrBusy = errors.New("another process is writing in this folder")
+// maxRedo is how often somebody else may replace the file meanwhile.
+const maxRedo = 5
 
 // EditError says why a section was not written: of that section, the file is as
 // it was.
@@ -107,27 +94,27 @@ func EditSections(ctx context.Context, path string, list []SectionEdit, opts Edi
 	if opts.Config {
 		ed.kind = configFile
 	}
-	if ed.target, err = followLinks(path); err != nil {
+	if ed.target, err = disk.FollowLinks(path); err != nil {
 		return EditResult{}, nil, ed.fail(err)
 	}
 	if opts.DryRun {
 		return ed.once()
 	}
 	if err := os.MkdirAll(filepath.Dir(ed.target), 0o700); err != nil {
-		return EditResult{}, nil, ed.fail(bareError(err))
+		return EditResult{}, nil, ed.fail(disk.Bare(err))
 	}
-	unlock, err := lockFolder(ctx, ed.target)
+	unlock, err := disk.LockFolder(ctx, ed.target)
 	if err != nil {
 		return EditResult{}, nil, ed.fail(err)
 	}
 	defer unlock()
 	for range maxRedo {
 		result, refused, err := ed.once()
-		if !errors.Is(err, errChanged) {
+		if !errors.Is(err, disk.ErrChanged) {
 			return result, refused, err
 		}
 	}
-	return EditResult{}, nil, ed.fail(errChanged)
+	return EditResult{}, nil, ed.fail(disk.ErrChanged)
 }
 
 type editor struct {
@@ -136,9 +123,6 @@ type editor struct {
 	list         []SectionEdit
 	dryRun       bool
 }
-
-// errChanged says that the file was replaced between reading and writing.
-var errChanged = errors.New("the file was changed by another program")
 
 // fail is an error about the file, which is that of the only section.
 func (ed *editor) fail(err error) error {
@@ -166,12 +150,12 @@ func (ed *editor) once() (EditResult, []error, error) {
 	if allOf(refused) || ed.dryRun || !result.Changed {
 		return result, refused, nil
 	}
-	err = replaceFile(ed.target, id, bytes.NewReader(after))
+	err = disk.Replace(ed.target, id, bytes.NewReader(after))
 	switch {
-	case errors.Is(err, errChanged):
+	case errors.Is(err, disk.ErrChanged):
 		return EditResult{}, nil, err
 	case err != nil:
-		return EditResult{}, nil, ed.fail(bareError(err))
+		return EditResult{}, nil, ed.fail(disk.Bare(err))
 	}
 	return result, refused, nil
 }
@@ -235,170 +219,4 @@ func (d *document) existing(name string) (Section, error) {
 		return Section{}, err
 	}
 	return Section{Exists: true, Properties: layer([]*section{sec}).values}, nil
-}
-
-// followLinks gives the file that a path stands for, which need not exist.
-func followLinks(path string) (string, error) {
-	for range maxLinks {
-		target, err := os.Readlink(path)
-		if err != nil {
-			return path, nil //nolint:nilerr // no link: this is the file
-		}
-		if err := checkLink(path); err != nil {
-			return "", err
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
-		}
-		path = target
-	}
-	return "", errors.New("too many symbolic links")
-}
-
-// lockFolder keeps other writers of the folder's files out, and takes away what
-// those left behind who were killed.
-func lockFolder(ctx context.Context, target string) (unlock func(), err error) {
-	if _, limited := ctx.Deadline(); !limited {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, lockWait)
-		defer cancel()
-	}
-	path, options := lockPlace(target)
-	if lockIsEverybodys(path) {
-		short, cancel := context.WithTimeout(ctx, strangersWait)
-		defer cancel()
-		unlock, err = lockAt(short, path, options)
-		if errors.Is(err, ErrBusy) && ctx.Err() == nil {
-			return func() {}, nil
-		}
-	} else {
-		unlock, err = lockAt(ctx, path, options)
-	}
-	if err == nil {
-		removeLeftovers(target)
-	}
-	return unlock, err
-}
-
-// strangersWait is how long a folder's lock is waited for that any user of the
-// machine can take, for as long as they like. Our own writers hold it for
-// milliseconds: after that the edit goes on without, and that replaceFile sees
-// who else changed the file must do.
-var strangersWait = 5 * time.Second
-
-func lockAt(ctx context.Context, path string, options []flock.Option) (unlock func(), err error) {
-	lock := flock.New(path, options...)
-	_, err = lock.TryLockContext(ctx, lockRetry)
-	for errors.Is(err, syscall.EINTR) {
-		_, err = lock.TryLockContext(ctx, lockRetry)
-	}
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = ErrBusy
-		}
-		return nil, fmt.Errorf("locking: %w", bareError(err))
-	}
-	return func() { release(lock) }, nil
-}
-
-// release tries again: while this process lives, a lock that stays would keep
-// even its own next edit waiting.
-func release(lock *flock.Flock) {
-	for range maxRedo {
-		if lock.Unlock() == nil {
-			return
-		}
-	}
-}
-
-func tempPattern(target string) string { return "." + filepath.Base(target) + ".crossrole-" }
-
-// removeLeftovers takes away the temp files of writers that were killed. The
-// lock is held, so none of them is in use.
-func removeLeftovers(target string) {
-	found, _ := filepath.Glob(filepath.Join(globEscape(filepath.Dir(target)), globEscape(tempPattern(target))+"*"))
-	for _, path := range found {
-		_ = os.Remove(path)
-	}
-}
-
-func globEscape(path string) string {
-	var out []rune
-	for _, r := range path {
-		if r == '*' || r == '?' || r == '[' {
-			out = append(out, '[', r, ']')
-			continue
-		}
-		out = append(out, r)
-	}
-	return string(out)
-}
-
-// replaceFile writes a new file beside the old one and renames it onto it.
-func replaceFile(target string, old FileID, data io.Reader) (err error) {
-	temp := filepath.Join(filepath.Dir(target), tempPattern(target)+rand.Text())
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp)
-		}
-	}()
-	if err := writeSynced(file, target, data); err != nil {
-		return err
-	}
-	switch now, err := IdentifyFile(target); {
-	case err != nil:
-		return err
-	case now != old:
-		return errChanged
-	}
-	if err := os.Rename(temp, target); err != nil {
-		return err
-	}
-	syncFolder(filepath.Dir(target))
-	return nil
-}
-
-func writeSynced(file *os.File, target string, data io.Reader) error {
-	_, err := io.Copy(file, data)
-	if err == nil {
-		err = likeOld(file, target)
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
-}
-
-// likeOld gives the new file the mode and the owner of the one it replaces.
-func likeOld(file *os.File, target string) error {
-	info, err := os.Lstat(target)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode()&fs.ModeSymlink != 0 { // its target's mode says nothing of what stands here
-		return nil
-	}
-	if err := checkOld(info); err != nil {
-		return err
-	}
-	if err := sameOwner(file, info); err != nil {
-		return err
-	}
-	return file.Chmod(info.Mode().Perm())
-}
-
-// syncFolder makes the rename last. Some file systems can't, and then the
-// rename is as lasting as theirs are.
-func syncFolder(dir string) {
-	if folder, err := os.Open(dir); err == nil {
-		_ = folder.Sync()
-		_ = folder.Close()
-	}
 }

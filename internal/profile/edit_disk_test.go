@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"crossrole/internal/disk"
 )
 
 // childVariable makes the test binary edit a file instead of testing.
@@ -151,7 +153,7 @@ func links(t *testing.T) bool {
 // A folder that somebody holds for good is an error in the end, not a hang.
 func TestBusyFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "credentials")
-	unlock, err := lockFolder(context.Background(), path)
+	unlock, err := disk.LockFolder(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +161,7 @@ func TestBusyFolder(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	_, err = EditSection(ctx, path, "a", edits(Edit{}), EditOptions{})
-	if e, ok := errors.AsType[*EditError](err); !ok || !errors.Is(err, ErrBusy) || e.Refused() {
+	if e, ok := errors.AsType[*EditError](err); !ok || !errors.Is(err, disk.ErrBusy) || e.Refused() {
 		t.Errorf("%v", err)
 	}
 }
@@ -185,7 +187,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		write(t, path, fmt.Sprintf("[a]\nx = %d\n", times))
 		return Edit{Set: []Setting{{"x", "end"}}}, nil
 	}, EditOptions{})
-	if !errors.Is(err, errChanged) {
+	if !errors.Is(err, disk.ErrChanged) {
 		t.Errorf("always changed: %v", err)
 	}
 }
@@ -278,12 +280,12 @@ func TestEditRefusedLeavesTheFile(t *testing.T) {
 func TestEditWithoutChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "credentials")
 	write(t, path, "[a]\nx = 1")
-	before, err := IdentifyFile(path)
+	before, err := disk.Identify(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	result, err := EditSection(context.Background(), path, "a", edits(Edit{Set: []Setting{{"x", "1"}}}), EditOptions{})
-	if after, _ := IdentifyFile(path); err != nil || result.Changed || after != before {
+	if after, _ := disk.Identify(path); err != nil || result.Changed || after != before {
 		t.Errorf("%+v, %v", result, err)
 	}
 }

@@ -3,9 +3,9 @@ package profile
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
-	"syscall"
+
+	"crossrole/internal/disk"
 )
 
 // What can be wrong with a whole file; a *FileError wraps them.
@@ -182,30 +182,13 @@ func IsConfiguration(err error) bool {
 	if e, ok := errors.AsType[*EditError](err); ok {
 		return e.Refused()
 	}
-	if IsTrouble(err) {
+	if disk.Trouble(err) {
 		return false
 	}
 	return anyAs[*HomeError](err) || anyAs[*FileError](err) || anyAs[*SyntaxError](err) ||
 		anyAs[*UnknownProfileError](err) || anyAs[*CycleError](err) || anyAs[*ConfigError](err) ||
 		anyAs[*NoSourceError](err)
 }
-
-// IsTrouble tells an error of the system that another path, or other rights,
-// would not cure: a broken disk, too many open files.
-func IsTrouble(err error) bool {
-	if !anyAs[syscall.Errno](err) {
-		return false
-	}
-	for _, cause := range append(wrongPath, fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid) {
-		if errors.Is(err, cause) {
-			return false
-		}
-	}
-	return true
-}
-
-// wrongPath are the errors of a path that leads to no file that can be read.
-var wrongPath = []error{syscall.EISDIR, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.EINVAL, syscall.ENXIO, syscall.ENODEV}
 
 func anyAs[E error](err error) bool {
 	_, ok := errors.AsType[E](err)

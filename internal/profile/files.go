@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"crossrole/internal/disk"
 )
 
 // MaxFileSize is the largest file that Load reads, in bytes. The largest
@@ -103,65 +104,29 @@ func variableAt(text string) (name, whole string) {
 	return text[1:end], text[:end]
 }
 
-// FileID is what tells one state of a file from another: the same FileID
-// twice means that the file was neither edited nor replaced in between. (A
-// change within the file system's clock tick that keeps the size can hide
-// from it: don't rely on a file changed less than a second ago.)
-type FileID struct {
-	Path    string
-	Exists  bool
-	Device  uint64 // 0 where the system has none
-	Inode   uint64 // 0 where the system has none
-	Size    int64  // bytes
-	ModTime int64  // nanoseconds since 1970
-	Changed int64  // inode change time in nanoseconds since 1970, 0 where the system has none
-}
-
-// IdentifyFile gives the identity that a file has now, through symbolic
-// links. A missing file is no error: its Exists is false.
-func IdentifyFile(path string) (FileID, error) {
-	if path == "" {
-		return FileID{}, nil
-	}
-	info, err := os.Stat(path)
-	switch {
-	case isMissing(err):
-		return FileID{Path: path}, nil
-	case err != nil:
-		return FileID{}, &FileError{Path: path, Err: bareError(err)}
-	}
-	return identify(path, info), nil
-}
-
-// isMissing includes a path through something that is no folder: there is
-// nothing at its end either.
-func isMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
-}
-
 // readFile reads a whole shared file. A missing one, and the null device,
 // are empty.
-func readFile(path string) ([]byte, FileID, error) {
+func readFile(path string) ([]byte, disk.ID, error) {
 	if path == "" || path == os.DevNull {
-		return nil, FileID{Path: path}, nil
+		return nil, disk.ID{Path: path}, nil
 	}
 	info, err := os.Stat(path)
-	if isMissing(err) {
-		return nil, FileID{Path: path}, nil
+	if disk.Missing(err) {
+		return nil, disk.ID{Path: path}, nil
 	}
 	if err != nil {
-		return nil, FileID{}, &FileError{Path: path, Err: bareError(err)}
+		return nil, disk.ID{}, &FileError{Path: path, Err: disk.Bare(err)}
 	}
 	if err := readable(info); err != nil {
-		return nil, FileID{}, &FileError{Path: path, Err: err}
+		return nil, disk.ID{}, &FileError{Path: path, Err: err}
 	}
 	return readRegular(path)
 }
 
-func readRegular(path string) ([]byte, FileID, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+func readRegular(path string) ([]byte, disk.ID, error) {
+	file, err := disk.OpenNow(path)
 	if err != nil {
-		return nil, FileID{}, &FileError{Path: path, Err: bareError(err)}
+		return nil, disk.ID{}, &FileError{Path: path, Err: disk.Bare(err)}
 	}
 	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
@@ -169,16 +134,16 @@ func readRegular(path string) ([]byte, FileID, error) {
 		err = readable(info)
 	}
 	if err != nil {
-		return nil, FileID{}, &FileError{Path: path, Err: bareError(err)}
+		return nil, disk.ID{}, &FileError{Path: path, Err: disk.Bare(err)}
 	}
 	data, err := readAll(file, info.Size())
 	if err == nil {
 		err = checkText(data)
 	}
 	if err != nil {
-		return nil, FileID{}, &FileError{Path: path, Err: bareError(err)}
+		return nil, disk.ID{}, &FileError{Path: path, Err: disk.Bare(err)}
 	}
-	return data, identify(path, info), nil
+	return data, disk.IDOf(path, info), nil
 }
 
 // readAll reads what the file has, even if it grows meanwhile.
@@ -220,19 +185,6 @@ func checkText(data []byte) error {
 		return ErrNUL
 	}
 	return nil
-}
-
-// bareError takes the paths off an os error: ours name it themselves.
-func bareError(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
 
 // SelectedProfile names the profile that holds when the command line names

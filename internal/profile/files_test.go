@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"crossrole/internal/disk"
 )
 
 func TestDefaultFiles(t *testing.T) {
@@ -147,7 +149,7 @@ func TestDependsOn(t *testing.T) {
 	check := func(want ...bool) {
 		t.Helper()
 		for i, id := range s.DependsOn() {
-			now, err := IdentifyFile(id.Path)
+			now, err := disk.Identify(id.Path)
 			if err != nil || (now == id) != want[i] {
 				t.Errorf("%s: unchanged is %v, want %v (%v)", id.Path, now == id, want[i], err)
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"sync"
+
+	"crossrole/internal/disk"
 )
 
 // Set is what Load found: where the sections of both files are. Sections are
@@ -13,7 +15,7 @@ type Set struct {
 	env         Env
 	config      *document
 	credentials *document
-	ids         []FileID
+	ids         []disk.ID
 
 	mu       sync.RWMutex
 	profiles map[string]*Profile
@@ -98,8 +100,8 @@ func (s *Set) Files() Files { return s.files }
 
 // DependsOn gives the identity of each file at the time it was read, missing
 // ones included: a chain resolved from this Set holds as long as
-// IdentifyFile answers the same for each of them.
-func (s *Set) DependsOn() []FileID { return append([]FileID(nil), s.ids...) }
+// disk.Identify answers the same for each of them.
+func (s *Set) DependsOn() []disk.ID { return append([]disk.ID(nil), s.ids...) }
 
 // Profile reads one profile: its sections of both files, merged. Errors are
 // *UnknownProfileError and *SyntaxError.

@@ -1,6 +1,6 @@
 //go:build unix
 
-package profile
+package disk
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func TestAStrangersLockIsNotWaitedForLong(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		_, err := EditSection(ctx, path, "a", edits(Edit{Set: []Setting{{"x", "1"}}}), EditOptions{})
+		err := ReplaceFile(ctx, path, []byte("x"))
 		cancel()
 		_ = stranger.Unlock()
 		if (err != nil) != busy {
@@ -47,9 +47,9 @@ func TestAStrangersLockIsNotWaitedForLong(t *testing.T) {
 // Another user's file, put where secrets will go and open to everybody, and another user's link out of /tmp, are refused:
 // nothing is written. It takes root to make them, and a process that is not root to meet them.
 func TestWhatStrangersPlantIsRefused(t *testing.T) {
-	if target := os.Getenv("CROSSROLE_TEST_EDIT"); target != "" {
-		_, err := EditSection(t.Context(), target, "a", edits(Edit{Set: []Setting{{"aws_secret_access_key", "c4n4ry"}}}), EditOptions{})
-		t.Fatalf("edit: %v", err)
+	if target := os.Getenv("CROSSROLE_TEST_REPLACE"); target != "" {
+		err := ReplaceFile(t.Context(), target, []byte("c4n4ry"))
+		t.Fatalf("replace: %v", err)
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be two users")
@@ -61,8 +61,8 @@ func TestWhatStrangersPlantIsRefused(t *testing.T) {
 		plant  func(path string) error
 		want   string
 	}{
-		{"nothing", 0o777, func(string) error { return nil }, "edit: <nil>"},
-		{"a file of the team's", 0o777, func(path string) error { return planted(path, stranger, 0o640) }, "edit: <nil>"},
+		{"nothing", 0o777, func(string) error { return nil }, "replace: <nil>"},
+		{"a file of the team's", 0o777, func(path string) error { return planted(path, stranger, 0o640) }, "replace: <nil>"},
 		{"an open file", 0o777, func(path string) error { return planted(path, stranger, 0o666) }, "is user 61002's and open to everybody"},
 		{"a readable file", 0o777, func(path string) error { return planted(path, stranger, 0o644) }, "is user 61002's and open to everybody"},
 		{"a link", 0o777 | os.ModeSticky, func(path string) error {
@@ -76,44 +76,20 @@ func TestWhatStrangersPlantIsRefused(t *testing.T) {
 				return err
 			}
 			return os.Lchown(path, victim, victim)
-		}, "edit: <nil>"},
+		}, "replace: <nil>"},
 	} {
 		dir := openFolder(t, c.folder)
 		path := filepath.Join(dir, "credentials")
 		if err := c.plant(path); err != nil {
 			t.Fatal(err)
 		}
-		text := editAs(t, victim, path)
+		text := replaceAs(t, victim, path)
 		if !strings.Contains(text, c.want) {
 			t.Errorf("%s: %s", c.name, text)
 		}
 		data, _ := os.ReadFile(path)
-		if c.want != "edit: <nil>" && strings.Contains(string(data), "c4n4ry") {
+		if c.want != "replace: <nil>" && strings.Contains(string(data), "c4n4ry") {
 			t.Errorf("%s: written all the same", c.name)
-		}
-	}
-}
-
-// A pipe that takes a file's place after the look at it holds nobody up.
-func TestAPipeIsNotWaitedFor(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "config")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() {
-		_, _, err := readRegular(path)
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		if err == nil {
-			t.Error("a pipe was read as a file")
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("it waits for a writer")
-		if w, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
-			_ = w.Close()
 		}
 	}
 }
@@ -142,8 +118,8 @@ func openFolder(t *testing.T, mode os.FileMode) string {
 	return dir
 }
 
-// editAs runs the edit as another user, by a copy of this test that they can reach.
-func editAs(t *testing.T, uid int, path string) string {
+// replaceAs replaces a file as another user, by a copy of this test that they can reach.
+func replaceAs(t *testing.T, uid int, path string) string {
 	t.Helper()
 	dir := openFolder(t, 0o755)
 	program := filepath.Join(dir, "test")
@@ -155,7 +131,7 @@ func editAs(t *testing.T, uid int, path string) string {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "-test.run=^TestWhatStrangersPlantIsRefused$")
-	cmd.Dir, cmd.Env = "/", []string{"CROSSROLE_TEST_EDIT=" + path, "GORACE=atexit_sleep_ms=0"}
+	cmd.Dir, cmd.Env = "/", []string{"CROSSROLE_TEST_REPLACE=" + path, "GORACE=atexit_sleep_ms=0"}
 	become(cmd, uid)
 	out, _ := cmd.CombinedOutput()
 	return string(out)

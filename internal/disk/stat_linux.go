@@ -1,12 +1,13 @@
-package profile
+package disk
 
 import (
 	"io/fs"
 	"syscall"
 )
 
-func identify(path string, info fs.FileInfo) FileID {
-	id := FileID{Path: path, Exists: true, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
+// IDOf is the identity that a file had when info was taken.
+func IDOf(path string, info fs.FileInfo) ID {
+	id := ID{Path: path, Exists: true, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		id.Device, id.Inode, id.Changed = uint64(s.Dev), s.Ino, s.Ctim.Nano() //nolint:unconvert // Dev's type differs between architectures
 	}
