@@ -66,7 +66,7 @@ func (d *doctor) unreadable(path string, err error) {
 	if errors.Is(err, fs.ErrNotExist) && link != nil {
 		return
 	}
-	d.add(ailment{Kind: "file_unreadable", Level: levelWrong, File: path, Text: "it can't be read: " + reason(err), Fix: "mend the link or the modes on the way to it"})
+	d.add(ailment{Kind: "file_unreadable", Level: levelWrong, File: path, Text: "it can't be read: " + reasonOf(err), Fix: "mend the link or the modes on the way to it"})
 }
 
 func (d *doctor) folder(path string) {

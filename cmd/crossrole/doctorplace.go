@@ -106,7 +106,7 @@ func (d *doctor) regionVariables() {
 	}
 	if bundle := d.getenv("AWS_CA_BUNDLE"); bundle != "" {
 		if _, err := os.Stat(bundle); err != nil {
-			d.wrong("variables_ca_bundle", "AWS_CA_BUNDLE can't be read: "+reason(err), "correct the path, or unset AWS_CA_BUNDLE")
+			d.wrong("variables_ca_bundle", "AWS_CA_BUNDLE can't be read: "+reasonOf(err), "correct the path, or unset AWS_CA_BUNDLE")
 		}
 	}
 	for _, name := range []string{"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"} {
@@ -229,7 +229,7 @@ func (d *doctor) cacheFolder() bool {
 		return true
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.add(ailment{Kind: "cache_folder", Level: levelWrong, File: root, Text: reason(err), Fix: "make it a folder of yours, mode 0700"})
+		d.add(ailment{Kind: "cache_folder", Level: levelWrong, File: root, Text: reasonOf(err), Fix: "make it a folder of yours, mode 0700"})
 		return true
 	}
 	return false

@@ -173,17 +173,9 @@ func (d *doctor) missingFiles(name string, chain profile.Chain) {
 		}
 		if _, err := os.Stat(filepath.Clean(expandHome(v.Text, d.home()))); err != nil {
 			d.add(ailment{
-				Kind: "missing_file", Level: levelWrong, Profile: name, Text: "its " + key + ", " + strconv.Quote(v.Text) + ", can't be read: " + reason(err),
+				Kind: "missing_file", Level: levelWrong, Profile: name, Text: "its " + key + ", " + strconv.Quote(v.Text) + ", can't be read: " + reasonOf(err),
 				Fix: "correct the path",
 			}.at(v.Origin))
 		}
 	}
-}
-
-// reason is the cause of a file error without its path.
-func reason(err error) string {
-	if path, ok := errors.AsType[*os.PathError](err); ok {
-		return path.Err.Error()
-	}
-	return err.Error()
 }

@@ -240,11 +240,3 @@ func (o *eachOptions) roleTarget(a *app, set *profile.Set, role assume.ARN) each
 	t.Plan = func() (each.Plan, error) { return o.eachPlan(a, set, role.String(), t.Profile) }
 	return t
 }
-
-func reasonOf(err error) string {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
-}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"crossrole/internal/disk"
 )
 
 // maxPolicyFile is far above any quota of AWS, in bytes; a file that is longer was not meant.
@@ -26,12 +28,11 @@ func (a *app) open(file string) (io.ReadCloser, string, error) {
 
 // fileError says which file could not be read or written, and why, in one line.
 func fileError(doing, file string, err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return &namedFileError{Doing: doing, File: file, Err: err}
+	return &namedFileError{Doing: doing, File: file, Err: disk.Bare(err)}
 }
+
+// reasonOf is the cause of a file error, without its path.
+func reasonOf(err error) string { return disk.Bare(err).Error() }
 
 // namedFileError is a file of the command line that can't be used.
 type namedFileError struct {

@@ -190,11 +190,3 @@ func (e *ConfigError) Error() string { return e.Why }
 
 // Hints is the advice.
 func (e *ConfigError) Hints() []string { return e.Advice }
-
-// reasonOf is why a file can't be used, without its name.
-func reasonOf(err error) string {
-	if p, ok := errors.AsType[*os.PathError](err); ok {
-		return p.Err.Error()
-	}
-	return err.Error()
-}

@@ -81,7 +81,7 @@ func untrustedOr(path string, err error) error {
 
 // unusable says why the file can't be used: another one could, unless the disk is to blame.
 func unusable(path string, err error) error {
-	why := "--resume " + strconv.Quote(path) + ": " + reasonOf(err)
+	why := "--resume " + strconv.Quote(path) + ": " + disk.Bare(err).Error()
 	if disk.Trouble(err) {
 		return errors.New(why)
 	}
