@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,8 +79,8 @@ func newAssumeCmd(a *app) *cobra.Command {
 }
 
 func (o *assumeOptions) check() error {
-	if !slices.Contains(output.Formats(), o.format) {
-		return &usageError{Why: "unknown --format " + strconv.Quote(o.format), Advice: []string{"it is one of " + strings.Join(output.Formats(), ", ")}}
+	if err := checkFormat(o.format, output.Formats()...); err != nil {
+		return err
 	}
 	if o.writeProfile == "" && (o.credentialsFile != "" || o.force) {
 		return usagef("--credentials-file and --force go with --write-profile")

@@ -41,8 +41,8 @@ func newCacheList(a *app) *cobra.Command {
   crossrole cache list --format json`,
 		Args: noMoreThan(0, "argument"),
 		RunE: func(*cobra.Command, []string) error {
-			if format != "text" && format != "json" {
-				return usagef("--format can be text or json, not %s", strconv.Quote(format))
+			if err := checkFormat(format, "text", "json"); err != nil {
+				return err
 			}
 			return listCache(a, format)
 		},

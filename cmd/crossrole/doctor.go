@@ -86,8 +86,8 @@ func newDoctorCmd(a *app) *cobra.Command {
   crossrole doctor --format json`,
 		Args: noMoreThan(1, "profile"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.format != "text" && o.format != "json" {
-				return usagef("--format can be text or json, not %s", strconv.Quote(o.format))
+			if err := checkFormat(o.format, "text", "json"); err != nil {
+				return err
 			}
 			return o.run(cmd, a, strings.Join(args, ""))
 		},

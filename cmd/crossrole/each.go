@@ -201,8 +201,8 @@ func (o *eachOptions) checkOutput(command []string) error {
 	if o.planMatrix {
 		formats = []string{"text", "github", "gitlab", "json"}
 	}
-	if !slices.Contains(formats, o.format) {
-		return &usageError{Why: "unknown --format " + strconv.Quote(o.format), Advice: []string{"it is one of " + strings.Join(formats, ", ")}}
+	if err := checkFormat(o.format, formats...); err != nil {
+		return err
 	}
 	var err error
 	if o.sink, err = each.ParseOutput(o.output); err != nil {

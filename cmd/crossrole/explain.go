@@ -154,8 +154,8 @@ var (
 )
 
 func (f *explainFlags) check(cmd *cobra.Command) error {
-	if f.format != "text" && f.format != "json" {
-		return usagef("--format %s: explain knows text and json", strconv.Quote(f.format))
+	if err := checkFormat(f.format, "text", "json"); err != nil {
+		return err
 	}
 	switch {
 	case f.request != "" && f.profile:

@@ -41,8 +41,8 @@ func newListCmd(a *app) *cobra.Command {
   crossrole list --format json | jq -r '.profiles[] | select(.account == "222222222222") | .name'`,
 		Args: noMoreThan(1, "pattern"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if !slices.Contains([]string{"text", "tree", "json"}, o.format) {
-				return usagef("unknown --format %s: it is text, tree or json", strconv.Quote(o.format))
+			if err := checkFormat(o.format, "text", "tree", "json"); err != nil {
+				return err
 			}
 			return o.run(a, strings.Join(args, ""))
 		},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,8 +90,8 @@ var accountArgument = regexp.MustCompile(`^([0-9]{12})=(.+)$`)
 
 // checkFlags finds every contradiction before a file is opened.
 func (o *rehearseOptions) checkFlags(args []string, dash int) error {
-	if !slices.Contains([]string{"env", "fish", "powershell"}, o.format) {
-		return usagef("unknown --format %s: it is env, fish or powershell", strconv.Quote(o.format))
+	if err := checkFormat(o.format, "env", "fish", "powershell"); err != nil {
+		return err
 	}
 	for _, p := range o.parameters {
 		if k, _, ok := strings.Cut(p, "="); !ok || k == "" {

@@ -28,7 +28,7 @@ var jsonShapes = []struct{ command, dir, name string }{
 	{"crossrole whoami --format json", "cmd/crossrole", "whoamiJSON"},
 	{"crossrole explain PROFILE --format json", "internal/explain", "Report"},
 	{"crossrole explain --request FILE --format json", "internal/policy", "Result"},
-	{"crossrole each --format json, a line each", "internal/each", "Record"},
+	{"crossrole each --format jsonl, a line each", "internal/each", "Record"},
 	{"crossrole cache list --format json", "cmd/crossrole", "cacheListing"},
 	{"crossrole doctor --format json", "cmd/crossrole", "report"},
 }

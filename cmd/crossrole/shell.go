@@ -2,7 +2,6 @@ package main
 
 import (
 	"embed"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -205,10 +204,10 @@ func newUnsetCmd(a *app) *cobra.Command {
   crossrole unset --format powershell | Invoke-Expression`,
 		Args: noMoreThan(0, "argument"),
 		RunE: func(*cobra.Command, []string) error {
-			text, err := output.Restore(format)
-			if bad, ok := errors.AsType[*output.FormatError](err); ok {
-				return &usageError{Why: bad.Error(), Advice: []string{"it is one of " + strings.Join(output.RestoreFormats(), ", ")}}
+			if err := checkFormat(format, output.RestoreFormats()...); err != nil {
+				return err
 			}
+			text, err := output.Restore(format)
 			if err != nil {
 				return err
 			}

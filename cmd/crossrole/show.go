@@ -33,8 +33,8 @@ func newShowCmd(a *app) *cobra.Command {
   AWS_PROFILE=prod crossrole show`,
 		Args: noMoreThan(1, "profile"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if o.format != "text" && o.format != "json" {
-				return usagef("unknown --format %s: it is text or json", strconv.Quote(o.format))
+			if err := checkFormat(o.format, "text", "json"); err != nil {
+				return err
 			}
 			name := profile.SelectedProfile(a.getenv).Text
 			if len(args) > 0 {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -124,4 +126,12 @@ func writeFlags(b *strings.Builder, group string, all *pflag.FlagSet, shown ...s
 		title = shown[0]
 	}
 	b.WriteString("\n" + title + ":\n" + some.FlagUsages())
+}
+
+// checkFormat refuses a --format that is none of those known.
+func checkFormat(format string, known ...string) error {
+	if slices.Contains(known, format) {
+		return nil
+	}
+	return &usageError{Why: "unknown --format " + strconv.Quote(format), Advice: []string{"it is one of " + strings.Join(known, ", ")}}
 }

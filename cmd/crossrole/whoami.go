@@ -53,8 +53,8 @@ func newWhoamiCmd(a *app) *cobra.Command {
 }
 
 func (o *whoamiOptions) check() error {
-	if o.format != "text" && o.format != "json" {
-		return usagef("unknown --format %s: it is text or json", strconv.Quote(o.format))
+	if err := checkFormat(o.format, "text", "json"); err != nil {
+		return err
 	}
 	return o.planFlags.check()
 }
