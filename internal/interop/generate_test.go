@@ -67,7 +67,9 @@ func generate(seed uint64) awsFiles {
 		}
 	}
 	if g.chance(10) {
-		config.WriteString(g.section("profile default", g.properties(order, 0)))
+		section := g.section("profile default", g.properties(order, 0))
+		g.files.role["default"] = section // it replaces [default], wherever that stands
+		config.WriteString(section)
 		g.files.profiles = append(g.files.profiles, "default")
 	}
 	g.files.config, g.files.credentials = config.String(), credentials.String()
