@@ -1,10 +1,13 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"crossrole/internal/output"
 )
 
 // Every --format says the same of a name that it does not know, and which it knows, before anything is read.
@@ -34,5 +37,16 @@ func TestEveryFormatIsChecked(t *testing.T) {
 	visit(root)
 	if checked < 10 {
 		t.Errorf("only %d commands with --format were found", checked)
+	}
+}
+
+// The help of assume says what each format is for.
+func TestHelpHasEveryFormat(t *testing.T) {
+	_, table, _ := strings.Cut(assumeHelp, "--format:")
+	words := strings.FieldsFunc(table, func(r rune) bool { return strings.ContainsRune(" ,\n", r) })
+	for _, format := range output.Formats() {
+		if !slices.Contains(words, format) {
+			t.Errorf("%s is missing", format)
+		}
 	}
 }

@@ -96,17 +96,24 @@ func TestQuotedTexts(t *testing.T) {
 	}
 }
 
+// Every format has values that it can't express: a NUL at least.
 func TestRefusedValues(t *testing.T) {
 	refused := map[string][]string{
-		Env:        {"a\x00"},
-		Fish:       {"\x00"},
-		PowerShell: {"\x00", "\xff"},
-		WindowsCmd: {"\x00", "%PATH%", "!x!", `a"b`, "a\nb", "a\rb", "\x1a", "é", "\xff"},
-		Nushell:    {"\x00", "\xff"},
-		Dotenv:     {"\x00", "\xff", "a\nb", "a\rb", "\x1b", `a\b`, "${HOME}", `it's $(x)`, "it's `x`", `it's "x"`},
-		Process:    {"\x00", "\xff"},
-		JSON:       {"\x00", "\xff"},
-		GitLab:     {"\x00", "\xff", "a\nb", "A B", "'a'", `"`, "$x", `\`, "\x1b"},
+		Env:         {"a\x00"},
+		EnvNoExport: {"a\x00"},
+		Fish:        {"\x00"},
+		PowerShell:  {"\x00", "\xff"},
+		WindowsCmd:  {"\x00", "%PATH%", "!x!", `a"b`, "a\nb", "a\rb", "\x1a", "é", "\xff"},
+		Nushell:     {"\x00", "\xff"},
+		Dotenv:      {"\x00", "\xff", "a\nb", "a\rb", "\x1b", `a\b`, "${HOME}", `it's $(x)`, "it's `x`", `it's "x"`},
+		Process:     {"\x00", "\xff"},
+		JSON:        {"\x00", "\xff"},
+		GitLab:      {"\x00", "\xff", "a\nb", "A B", "'a'", `"`, "$x", `\`, "\x1b"},
+	}
+	for _, format := range Formats() {
+		if refused[format] == nil && format != GitHub { // which has two texts: below
+			t.Errorf("%s: what can it not express?", format)
+		}
 	}
 	for format, values := range refused {
 		for _, value := range values {
