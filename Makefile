@@ -162,12 +162,12 @@ uninstall: ## remove what `make install` installed (the same PREFIX and DESTDIR)
 	  $(foreach f,$(COMPLETIONS),'$(DESTDIR)$(DATADIR)/$(f)')
 
 .PHONY: docs
-docs: ## write docs/reference and docs/man from the code
-	$(GO) test -tags docs ./cmd/crossrole -run '^TestReferenceIsCurrent$$' -count=1 -write-docs
+docs: ## write docs/reference, docs/man and (on Linux) docs/terminal.svg from the code
+	$(GO) test -tags docs ./cmd/crossrole -run '^Test(Reference|Picture)IsCurrent$$' -count=1 -write-docs
 
 .PHONY: docs-check
-docs-check: ## docs/reference and docs/man are what the code says
-	$(GO) test -tags docs ./cmd/crossrole -run '^TestReferenceIsCurrent$$' -count=1
+docs-check: ## docs/reference, docs/man and (on Linux) docs/terminal.svg are what the code says
+	$(GO) test -tags docs ./cmd/crossrole -run '^Test(Reference|Picture)IsCurrent$$' -count=1
 
 .PHONY: licences
 licences: ## everything that is linked may be shipped
