@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"slices"
 	"strings"
 
@@ -35,7 +37,7 @@ func newCompletionCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch root := cmd.Root(); args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(a.out, true)
+				return bashCompletion(root, a.out)
 			case "zsh":
 				return root.GenZshCompletion(a.out)
 			case "fish":
@@ -45,6 +47,25 @@ func newCompletionCmd(a *app) *cobra.Command {
 			}
 		},
 	}
+}
+
+// bashCompletion is cobra's script, on its own feet: where it calls the package bash-completion, which a Mac and a small
+// image don't have, it calls functions that do without.
+func bashCompletion(root *cobra.Command, out io.Writer) error {
+	var script bytes.Buffer
+	if err := root.GenBashCompletionV2(&script, true); err != nil {
+		return err
+	}
+	own, err := shellTexts.ReadFile("shells/completion.bash.sh")
+	if err != nil {
+		return err
+	}
+	text := strings.NewReplacer(
+		`_get_comp_words_by_ref "$@" cur prev words cword`, `__crossrole_words "$@"`,
+		"_filedir", "__crossrole_files",
+	).Replace(script.String())
+	_, err = io.WriteString(out, string(own)+text)
+	return err
 }
 
 // completeEverything gives every command and flag that takes a profile or a

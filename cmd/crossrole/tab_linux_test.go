@@ -9,7 +9,7 @@ import (
 // shell itself. And their prompts show the profile.
 func TestTabAndPromptInInteractiveShells(t *testing.T) {
 	for shell, line := range map[string]string{
-		"bash": `printf 'PS1="$ "; eval "$(crossrole init bash --prompt)"\n' >"$HOME/rc"; exec bash --rcfile "$HOME/rc" -i`,
+		"bash": `printf 'PS1="$ "; eval "$(crossrole init bash --prompt)"; source <(crossrole completion bash)\n' >"$HOME/rc"; exec bash --rcfile "$HOME/rc" -i`,
 		"zsh":  `printf 'PS1="$ "; autoload -Uz compinit; compinit -u -D; eval "$(crossrole init zsh --prompt)"\n' >"$HOME/.zshrc"; ZDOTDIR="$HOME" exec zsh -i`,
 		"fish": `mkdir -p "$HOME/.config/fish"; printf 'function fish_prompt; echo -n "> "; end; crossrole init fish --prompt | source\n' >"$HOME/.config/fish/config.fish"; exec fish -i`,
 	} {
@@ -23,6 +23,9 @@ func TestTabAndPromptInInteractiveShells(t *testing.T) {
 			s.typeText("assume pr\t")
 			s.waitFor("prod")
 			s.typeText("\x15")
+			if shell == "bash" {
+				tabOfCrossrole(s)
+			}
 			set := "export CROSSROLE_PROFILE=pr''od\n"
 			if shell == "fish" {
 				set = "set -gx CROSSROLE_PROFILE pr''od\n"
@@ -34,5 +37,21 @@ func TestTabAndPromptInInteractiveShells(t *testing.T) {
 				t.Errorf("the screen shows %q", s.shown())
 			}
 		})
+	}
+}
+
+// tabOfCrossrole completes crossrole's own command line in a bash that has not loaded the package bash-completion: commands,
+// profiles, the values of flags behind = and apart, and files.
+func tabOfCrossrole(s *screen) {
+	for typed, want := range map[string]string{
+		"crossrole doc\t":                            "crossrole doctor ",
+		"crossrole exec pr\t":                        "crossrole exec prod ",
+		"crossrole assume --format=powers\t":         "crossrole assume --format=powershell ",
+		"crossrole assume --format powers\t":         "crossrole assume --format powershell ",
+		"crossrole explain --trust-policy $HOME/r\t": "/rc ",
+	} {
+		s.typeText(typed)
+		s.waitFor(want)
+		s.typeText("\x15")
 	}
 }
