@@ -133,7 +133,7 @@ func (o *assumeOptions) summarise(a *app, s assume.Session) error {
 	}
 	until := "does not expire"
 	if !s.Expires.IsZero() {
-		until = "until " + s.Expires.Format(time.RFC3339) + " (" + s.LeftAt(a.now()).Round(time.Second).String() + ")"
+		until = "until " + s.Expires.Format(time.RFC3339) + " (" + assume.Spell(s.LeftAt(a.now())) + ")"
 	}
 	_, err := fmt.Fprintf(a.out, "%s\n%s\nTo use it in this shell:  %s\n", clean(who), until, a.useHere(again(a.args)))
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crossrole/internal/assume"
 	"crossrole/internal/cache"
 	"crossrole/internal/cache/sealed"
 	"crossrole/internal/output/table"
@@ -121,9 +122,13 @@ func (l cacheListing) print(a *app) error {
 	for _, s := range l.Sessions {
 		left := "expired"
 		if !s.Expired {
-			left = s.Expires.Sub(a.now()).Round(time.Second).String()
+			left = assume.Spell(s.Expires.Sub(a.now()))
 		}
-		rows = append(rows, []string{s.Profile, s.Who, s.Expires.UTC().Format(time.RFC3339), left, s.Protection})
+		who := s.Who
+		if who == "" { // GetSessionToken does not say whose session it gives
+			who = "(an MFA session)"
+		}
+		rows = append(rows, []string{s.Profile, who, s.Expires.UTC().Format(time.RFC3339), left, s.Protection})
 	}
 	_, err := io.WriteString(a.out, table.Render(columns, rows, a.width()))
 	return err

@@ -326,10 +326,14 @@ func (o *eachOptions) describe(a *app, list []each.Target) error {
 		}
 	}
 	warnings.Write(a.err)
+	codes := strconv.Itoa(len(questions)) + " MFA codes"
+	if len(questions) == 1 {
+		codes = "1 MFA code"
+	}
 	// 100 ms is what a call to STS takes over a usual line.
 	rounds := (len(calls) + o.parallel - 1) / o.parallel
-	_, err := fmt.Fprintf(a.out, "targets   %d\ncalls     %d to STS, %d at once\nasks for  %d MFA codes\ntime      about %s for the calls, at 100ms each\n",
-		len(list), len(calls), o.parallel, len(questions), time.Duration(rounds)*100*time.Millisecond)
+	_, err := fmt.Fprintf(a.out, "targets   %d\ncalls     %d to STS, %d at once\nasks for  %s\ntime      about %s for the calls, at 100ms each\n",
+		len(list), len(calls), o.parallel, codes, time.Duration(rounds)*100*time.Millisecond)
 	if err == nil && broken > 0 {
 		err = &exitError{Code: exitConfiguration, Err: fmt.Errorf("%d of %d can't be planned", broken, len(list))}
 	}

@@ -150,7 +150,7 @@ func checkLife(r resolved, atLeast time.Duration) error {
 		return nil
 	}
 	return &configError{
-		Why:    fmt.Sprintf("sessions of profile %s last %s, and --min-ttl wants %s", strconv.Quote(r.chain.Name), life, atLeast),
+		Why:    fmt.Sprintf("sessions of profile %s last %s, and --min-ttl wants %s", strconv.Quote(r.chain.Name), assume.Spell(life), assume.Spell(atLeast)),
 		Advice: []string{"ask for longer ones with --duration, as far as the role's maximum allows", "exec --serve renews them while the command runs"},
 	}
 }

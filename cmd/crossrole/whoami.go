@@ -214,7 +214,7 @@ func (w whoamiJSON) text(now time.Time) string {
 		line("role", clean(link.RoleARN))
 	}
 	if at := w.ExpiresAt; at != nil {
-		line("expires", fmt.Sprintf("%s (in %s)", at.Format(time.RFC3339), at.Sub(now).Round(time.Second)))
+		line("expires", fmt.Sprintf("%s (in %s)", at.Format(time.RFC3339), assume.Spell(at.Sub(now))))
 	} else {
 		line("expires", "never, as far as is known")
 	}

@@ -202,7 +202,7 @@ func (c *kept) leftover(old held, err error) (Session, error) {
 		return Session{}, err
 	}
 	left := old.life.Expires.Sub(c.keeper.now()).Round(time.Second)
-	c.keeper.tellOnce("leftover "+c.name(), err.Error()+"; going on with the session there is, which has "+left.String()+" left")
+	c.keeper.tellOnce("leftover "+c.name(), err.Error()+"; going on with the session there is, which has "+Spell(left)+" left")
 	return old.session, nil
 }
 
@@ -304,7 +304,7 @@ type ShortError struct {
 }
 
 func (e *ShortError) Error() string {
-	return "getting a session of profile " + quoted(e.Profile) + ": a new one lasts " + e.Left.Round(time.Second).String() + ", and --min-ttl wants " + e.Want.String()
+	return "getting a session of profile " + quoted(e.Profile) + ": a new one lasts " + Spell(e.Left) + ", and --min-ttl wants " + Spell(e.Want)
 }
 
 // Hints says how to get a longer session.

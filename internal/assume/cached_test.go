@@ -248,7 +248,7 @@ func TestARoleBehindAnMFASession(t *testing.T) {
 	get(t, b.restart().one0(chain))
 	b.wantCalls(t, "prod", 2)
 	b.wantCalls(t, "mfa", 1)
-	if len(b.notices) != 1 || !strings.Contains(b.notices[0], "10m0s left") {
+	if len(b.notices) != 1 || !strings.Contains(b.notices[0], "10m left") {
 		t.Errorf("said %q", b.notices)
 	}
 }
@@ -344,7 +344,7 @@ func TestWhatIsServedWhenRenewalFails(t *testing.T) {
 			b.restart().keeper.Refresh = c.refresh
 			b.fail = c.fail
 			s, err := b.one().Credentials(t.Context())
-			if c.served && (err != nil || s != first || len(b.notices) != 1 || !strings.Contains(b.notices[0], "10m0s left")) {
+			if c.served && (err != nil || s != first || len(b.notices) != 1 || !strings.Contains(b.notices[0], "10m left")) {
 				t.Errorf("got %v, %v, said %q", s, err, b.notices)
 			}
 			if !c.served && !errors.Is(err, c.fail) {

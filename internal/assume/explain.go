@@ -132,10 +132,19 @@ func (p place) unreached(err error) error {
 	case errors.As(err, &u):
 		e.Why = oneLine(u.Err.Error())
 		e.Advice = []string{"check the network, HTTPS_PROXY and AWS_CA_BUNDLE"}
+		if to, err := url.Parse(u.URL); err == nil && isLoopback(to.Hostname()) {
+			e.Advice = []string{"an endpoint_url or AWS_ENDPOINT_URL_STS names " + quoted(to.Scheme+"://"+to.Host) + " on this machine: is what served there still running?"}
+		}
 	default:
 		e.Why = oneLine(rootOf(err).Error())
 	}
 	return e
+}
+
+// isLoopback tells this machine's own addresses: what is served there is somebody's, and not AWS's.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func rootOf(err error) error {

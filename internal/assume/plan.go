@@ -141,8 +141,8 @@ func (p *Plan) add(i int, call Call, hop profile.Hop) error {
 		}
 	}
 	if call.Duration > maxChained && (i > 0 || p.sourceIsRole()) {
-		p.Warnings = append(p.Warnings, "profile "+quoted(call.Profile)+": duration "+call.Duration.String()+
-			" shortened to 1h0m0s: AWS allows no more when the caller is itself a role")
+		p.Warnings = append(p.Warnings, "profile "+quoted(call.Profile)+": duration "+Spell(call.Duration)+
+			" shortened to 1h: AWS allows no more when the caller is itself a role")
 		call.Duration = maxChained
 	}
 	p.Calls = append(p.Calls, call)

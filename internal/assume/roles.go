@@ -147,7 +147,7 @@ func (r *Runner) mfaStep(plan Plan, key Fingerprint) Step {
 		Key: key, Kind: "mfa", Profile: m.Profile, Asked: m.Duration,
 		NeedsPerson: m.Process == "" && !plan.MFACode.IsSet(),
 		Exchange: func(ctx context.Context, caller Session) (Session, error) {
-			q := CodeQuestion{Profile: m.Profile, Serial: m.Serial, For: "a session of " + m.Duration.String()}
+			q := CodeQuestion{Profile: m.Profile, Serial: m.Serial, For: "a session of " + Spell(m.Duration)}
 			return r.withCode(ctx, plan.MFACode, m.Process, q, func(code string) (Session, error) {
 				in := &sts.GetSessionTokenInput{SerialNumber: &m.Serial, TokenCode: &code, DurationSeconds: aws.Int32(int32(m.Duration / time.Second))}
 				return r.sessionToken(ctx, in, caller, at)
