@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"crossrole/internal/assume"
 	"crossrole/internal/each"
@@ -151,14 +152,19 @@ func (a *app) fail(cmd *cobra.Command, err error) int {
 	if err == nil || (errors.As(err, &exit) && exit.Err == nil) {
 		return exitCode(err)
 	}
-	a.say(onOneLine(err.Error()))
-	for _, hint := range hintsOf(err) {
-		_, _ = io.WriteString(a.err, "hint: "+harmless(onOneLine(hint))+"\n")
-	}
+	a.tell(err)
 	if line := explainLine(cmd, err); line != "" {
 		_, _ = io.WriteString(a.err, "hint: which statement is missing, and on which side: "+line+"\n")
 	}
 	return exitCode(err)
+}
+
+// tell says an error and its hints.
+func (a *app) tell(err error) {
+	a.say(onOneLine(err.Error()))
+	for _, hint := range hintsOf(err) {
+		_, _ = io.WriteString(a.err, "hint: "+harmless(onOneLine(hint))+"\n")
+	}
 }
 
 // onOneLine keeps joined errors, and what slipped through unquoted, from making a line of their own.
@@ -181,11 +187,85 @@ func unknownCommand(root *cobra.Command, args []string) error {
 		return nil
 	}
 	e := &usageError{Why: "unknown command " + strconv.Quote(args[0]), Advice: []string{root.CommandPath() + " --help lists the commands"}}
-	if root.SuggestionsMinimumDistance <= 0 {
-		root.SuggestionsMinimumDistance = 2 // cobra sets it only for its own message
+	if args[0] == "version" {
+		e.Advice = append(e.Advice, "did you mean crossrole --version?")
 	}
-	for _, near := range root.SuggestionsFor(args[0]) {
-		e.Advice = append(e.Advice, "did you mean crossrole "+near+"?")
+	names := make([]string, 0, len(root.Commands()))
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() {
+			names = append(names, cmd.Name())
+		}
+	}
+	for _, near := range alike(args[0], names) {
+		e.Advice = append(e.Advice, "did you mean "+root.CommandPath()+" "+near+"?")
 	}
 	return e
+}
+
+// unknownFlag is what pflag says of a flag that is not there.
+const unknownFlag = "unknown flag: --"
+
+// flagError is a usage error about a flag. One that is not there may be near one that is.
+func flagError(cmd *cobra.Command, err error) error {
+	e := &usageError{Why: err.Error(), Advice: []string{"see " + cmd.CommandPath() + " --help"}}
+	typed, ok := strings.CutPrefix(err.Error(), unknownFlag)
+	if !ok {
+		return e
+	}
+	if typed == "profile" && strings.Contains(cmd.Use, "PROFILE") {
+		e.Advice = append(e.Advice, "the profile is an argument: "+cmd.CommandPath()+" NAME")
+		return e
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	for _, near := range alike(typed, names) {
+		e.Advice = append(e.Advice, "did you mean --"+near+"?")
+	}
+	return e
+}
+
+// alike gives the names that were probably meant: those with the fewest slips, two at the most, or that begin so.
+func alike(typed string, names []string) []string {
+	var found []string
+	least := 2
+	if len(typed) < 4 {
+		least = 1
+	}
+	for _, name := range names {
+		slips := slipsBetween(typed, name)
+		if len(typed) > 1 && strings.HasPrefix(name, typed) {
+			slips = 1
+		}
+		if slips < least {
+			found, least = nil, slips
+		}
+		if slips == least {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// slipsBetween counts the letters that are missing, too many, wrong, or have changed places with the next one.
+func slipsBetween(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			wrong := 1
+			if a[i] == b[j] {
+				wrong = 0
+			}
+			row[j+1] = min(last[j]+wrong, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 
@@ -218,8 +219,12 @@ func (f *explainFlags) run(a *app) error {
 	return f.answer(a, &found, found.Decision)
 }
 
-// unreadable makes a file that can't be read a setting that can't be used: 1 is the exit code of "unknown".
+// unreadable makes a file that can't be read a setting that can't be used: 1 is the exit code of "unknown", and of a call
+// that failed, whose errors of the system are not those of a file.
 func unreadable(err error) error {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return err
+	}
 	if _, ok := errors.AsType[*namedFileError](err); ok || disk.Trouble(err) {
 		return &exitError{Code: exitConfiguration, Err: err}
 	}

@@ -98,11 +98,11 @@ func (f *sideFlags) build(a *app, random io.Reader) (*bothSides, error) {
 		Callers: f.callers, Services: f.services, ExternalID: f.externalID, RequireMFA: f.requireMFA, OrgID: f.orgID,
 		SessionTags: f.tagKeys(), SourceIdentity: f.sourceIdentity,
 	}}
-	var ok bool
-	if s.role, ok = policy.ParseRoleARN(f.roleARN); !ok {
-		return nil, &configError{Why: strconv.Quote(f.roleARN) + " is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME)"}
+	err := checkRoleARN(f.roleARN)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	s.role, _ = policy.ParseRoleARN(f.roleARN)
 	if f.newExternalID {
 		if s.spec.ExternalID, err = policy.NewExternalID(random); err != nil {
 			return nil, err
@@ -168,7 +168,11 @@ func asConfig(err error) error {
 		syntax  *policy.SyntaxError
 	)
 	if errors.As(err, &invalid) || errors.As(err, &syntax) {
-		return &configError{Why: err.Error()}
+		e := &configError{Why: err.Error()}
+		if invalid != nil && invalid.What == "callers" {
+			e.Advice = []string{"crossrole whoami SOURCE_PROFILE tells the caller's ARN"}
+		}
+		return e
 	}
 	return err
 }

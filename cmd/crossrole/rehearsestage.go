@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -154,5 +155,8 @@ func (o *rehearseOptions) announce(a *app, endpoint string, s *scene, vars map[s
 		names = names[:most]
 	}
 	a.say("rehearsing at " + endpoint + " until Ctrl-C; profiles: " + strings.Join(names, " ") + more)
+	if a.outIsTerminal() {
+		a.say("the lines above are for another shell; or give a command: … -- " + cmp.Or(a.getenv("SHELL"), "sh"))
+	}
 	return nil
 }

@@ -62,13 +62,8 @@ func newRoot(a *app) *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().BoolVar(&a.debug, "debug", false, "say on stderr what is done, step by step (never a secret)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		e := &usageError{Why: err.Error(), Advice: []string{"see " + cmd.CommandPath() + " --help"}}
-		if strings.Contains(cmd.Use, "PROFILE") && err.Error() == "unknown flag: --profile" {
-			e.Advice = append(e.Advice, "the profile is an argument: "+cmd.CommandPath()+" NAME")
-		}
-		return e
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelpCmd(root))
 	for _, newCmd := range commands {
 		cmd := newCmd(a)
 		wrapArgs(cmd)
@@ -77,6 +72,38 @@ func newRoot(a *app) *cobra.Command {
 	addGroups(root)
 	a.completeEverything(root)
 	return root
+}
+
+// newHelpCmd is cobra's help, except that what is no command is an error.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			at, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []cobra.Completion
+			for _, cmd := range at.Commands() {
+				if cmd.IsAvailableCommand() {
+					names = append(names, cobra.CompletionWithDesc(cmd.Name(), cmd.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 && cmd.HasSubCommands() {
+				if cmd == nil {
+					cmd, rest = root, args
+				}
+				return unknownCommand(cmd, rest)
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // wrapArgs makes every complaint about arguments a usage error.

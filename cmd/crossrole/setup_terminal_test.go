@@ -31,6 +31,43 @@ func TestSetupAsksInTheTerminal(t *testing.T) {
 	}
 }
 
+// An answer that can't be right is asked for again at once; what was answered before stays.
+func TestSetupAsksAgain(t *testing.T) {
+	s := inTerminal(t, "http://127.0.0.1:1", `crossrole setup new --dry-run >/dev/null; echo "code=$?"`)
+	for _, step := range [][2]string{
+		{"ARN of the role to assume: ", "banana"},
+		{"is not the ARN of a role", "arn:aws:iam::222222222222:role/RoleB"},
+		{"Profile whose credentials assume it: ", "A-sun"},
+		{"did you mean", "A-san"},
+		{"External ID that the role demands", ""},
+		{"crossrole whoami A-san tells): ", "me"},
+		{"crossrole whoami SOURCE_PROFILE tells", "111111111111"},
+		{"+source_profile = A-san", ""},
+	} {
+		s.waitFor(step[0])
+		s.typeText(step[1] + "\n")
+	}
+	s.waitFor("code=0")
+	if n := strings.Count(s.shown(), "ARN of the role to assume: "); n != 2 {
+		t.Errorf("the role was asked for %d times: %s", n, s.shown())
+	}
+	s = inTerminal(t, "http://127.0.0.1:1", `crossrole setup new; echo "code=$?"`)
+	for range maxAnswers {
+		s.waitFor("ARN of the role to assume: ")
+		s.typeText("banana\n")
+	}
+	s.waitFor("code=3")
+}
+
+// Code for a shell on a person's screen is explained; in $(…) nothing is said.
+func TestUnsetOnATerminal(t *testing.T) {
+	s := inTerminal(t, "http://127.0.0.1:1", `crossrole unset; x=$(crossrole unset 2>&1); case $x in *"eval $"*) echo said ;; *) echo silent ;; esac; echo end`)
+	s.waitFor("end")
+	if shown := s.shown(); !strings.Contains(shown, "for the shell to run:  eval $(crossrole unset)") || !strings.Contains(shown, "silent") {
+		t.Errorf("the screen shows %q", shown)
+	}
+}
+
 // A no is no: nothing is written and nothing printed.
 func TestSetupTakesNoForAnAnswer(t *testing.T) {
 	s := inTerminal(t, "http://127.0.0.1:1", `crossrole setup new --role-arn arn:aws:iam::222222222222:role/RoleB --source-profile A-san --caller 111111111111 | wc -c; grep -c "profile new" "$HOME/.aws/config"; echo end`)

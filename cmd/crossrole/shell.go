@@ -211,7 +211,9 @@ func newUnsetCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(a.out, text)
+			if _, err = io.WriteString(a.out, text); err == nil && format == output.Env && a.outIsTerminal() {
+				a.say("that is code for the shell to run:  eval $(crossrole unset)")
+			}
 			return err
 		},
 	}

@@ -108,6 +108,12 @@ func (e *UnknownProfileError) Hints() []string {
 	if e.From != "" && validName(e.Name) {
 		hints = append(hints, "aws configure --profile "+e.Name+" writes it, with a user's keys")
 	}
+	if len(e.names) == 0 {
+		return append(hints, "there are no profiles yet: crossrole setup NAME writes one, and aws configure a user's keys")
+	}
+	if e.Name == "default" && e.Where == (Origin{}) {
+		hints = append(hints, "name a profile, or set AWS_PROFILE")
+	}
 	return append(hints, "crossrole list shows the profiles there are")
 }
 
