@@ -15,7 +15,7 @@ import (
 // tree is every file below a root by its name, with what is random in names and texts replaced.
 type tree map[string]string
 
-var unsteady = regexp.MustCompile(`ASIA[A-Z0-9]{16}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|127\.0\.0\.1:\d+|"seconds":[0-9.]+|\b(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?[mµ]?s\b *| {2,}|ghadelimiter_\w+|crossrole-[0-9A-Z]{26}`)
+var unsteady = regexp.MustCompile(`ASIA[A-Z0-9]{16}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|127\.0\.0\.1:\d+|"seconds":[0-9.]+|\b(?:\d+h(?:\d+m)?(?:\d+s)?|\d+m(?:\d+s)?|\d+(?:\.\d+)?[mµ]?s)\b *| {2,}|ghadelimiter_\w+|crossrole-[0-9A-Z]{26}`)
 
 // steady replaces what differs from one good run to the next.
 func (h *faulty) steady(root, text string) string {

@@ -184,7 +184,7 @@ func (c *kept) good(h held) bool {
 func (c *kept) give(h held) Session {
 	if !c.inner && h.life.Judge(c.keeper.now(), 0) == remember.Short {
 		left := h.life.Expires.Sub(c.keeper.now()).Round(time.Second)
-		c.keeper.tellOnce("short "+c.name(), "profile "+quoted(c.step.Profile)+": "+left.String()+" left of this session; a new one needs a person: --refresh asks for it now")
+		c.keeper.tellOnce("short "+c.name(), "profile "+quoted(c.step.Profile)+": "+Spell(left)+" left of this session; a new one needs a person: --refresh asks for it now")
 	}
 	c.keeper.setLife(c.step.Key, h.life)
 	return h.session

@@ -161,7 +161,7 @@ func TestWhenASessionIsRenewed(t *testing.T) {
 	}{
 		{"plenty left", time.Hour, 44 * time.Minute, false, 0, 1, ""},
 		{"the SDKs' window", time.Hour, 46 * time.Minute, false, 0, 2, ""},
-		{"a person is spared", time.Hour, 46 * time.Minute, true, 0, 1, "14m0s left"},
+		{"a person is spared", time.Hour, 46 * time.Minute, true, 0, 1, "14m left"},
 		{"the last moment", time.Hour, 59*time.Minute + 30*time.Second, true, 0, 2, ""},
 		{"expired", time.Hour, 2 * time.Hour, true, 0, 2, ""},
 		{"clock set back", time.Hour, -time.Hour, false, 0, 2, ""},
