@@ -256,7 +256,13 @@ func TestGroupedIsWhole(t *testing.T) {
 
 // What can't be told any more ends the run with an error.
 func TestUnwritableOutput(t *testing.T) {
-	r, _, errs, err := do(t, targets(100, nil), func(o *Options) { o.Output, o.Out, o.Parallel = Records, brokenWriter{}, 2 })
+	onlyTheFirst := func(ctx context.Context, i int) error {
+		if i > 0 {
+			<-ctx.Done() // the first one's record could not be written
+		}
+		return ctx.Err()
+	}
+	r, _, errs, err := do(t, targets(100, onlyTheFirst), func(o *Options) { o.Output, o.Out, o.Parallel = Records, brokenWriter{}, 2 })
 	if err == nil || r.Done == 100 || !strings.Contains(errs, "not begun") {
 		t.Errorf("%+v, %v: %s", r, err, errs)
 	}
