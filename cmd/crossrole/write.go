@@ -40,7 +40,22 @@ func (o *assumeOptions) write(ctx context.Context, a *app, r resolved) error {
 		until = ", until " + session.Expires.Format(time.RFC3339)
 	}
 	a.say("wrote profile " + strconv.Quote(o.writeProfile) + " to " + clean(path) + until)
+	o.warnOfRole(a)
 	return nil
+}
+
+// warnOfRole tells of keys beside a role_arn: the profile itself still assumes
+// its role, and a chain that starts from it takes the keys, also when they have
+// expired.
+func (o *assumeOptions) warnOfRole(a *app) {
+	set, err := a.profiles()
+	if err != nil {
+		return
+	}
+	if p, err := set.Profile(o.writeProfile); err == nil && p.Get("role_arn").IsSet() {
+		a.say("warning: profile " + strconv.Quote(o.writeProfile) + " has a role_arn at " + p.Get("role_arn").Origin.String() +
+			" too: profiles that name it as source_profile now start from these keys; another name keeps the two apart")
+	}
 }
 
 // showWrite prints the change with its secrets masked; the session is not
