@@ -84,11 +84,15 @@ func (o *listOptions) run(a *app, pattern string) error {
 	}
 	set.Preload()
 	names := slices.DeleteFunc(set.Names(), func(name string) bool { return !fits(pattern, name) })
+	var profiles []listed
+	var work sync.WaitGroup
+	work.Go(func() { profiles = listAll(set, names) })
 	problems := problemsOf(set, pattern, names)
+	work.Wait()
 	if err := stopper(problems, len(names) == 0 && pattern == ""); err != nil {
 		return err
 	}
-	out := listJSON{Version: 1, Profiles: listAll(set, names), Problems: append([]problemJSON{}, problemsJSON(problems)...)}
+	out := listJSON{Version: 1, Profiles: profiles, Problems: append([]problemJSON{}, problemsJSON(problems)...)}
 	if o.format == "json" {
 		return printJSON(a.out, out)
 	}

@@ -252,7 +252,7 @@ func (d *document) replace(entries []entry, s Setting) []change {
 		own := change{old.span, string(d.data[old.span.start:old.span.end])}
 		if old.value != s.Value {
 			own.text = withValue(own.text, s.Value, d.eol())
-			out = append(remove(old.more), own)
+			out = append(remove(old.more()), own)
 		} else {
 			out = []change{own}
 		}

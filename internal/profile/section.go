@@ -9,16 +9,37 @@ import (
 type entry struct {
 	key       string // lower-cased
 	value     string // its lines joined with \n; of a nested block, without a first line
-	nested    []nestedEntry
 	line      int    // 1-based
 	span      span   // the property's own line
-	more      []span // the lines that continue it
+	tail      *tail  // the lines that continue it; nil for nearly all
 	valid     bool   // false: the name is none, so the property is dropped
 	commented bool   // a comment was cut off the value
 }
 
+// tail is what the lines say that continue a property.
+type tail struct {
+	spans  []span
+	nested []nestedEntry
+}
+
 // spans are the property's own line and those that continue it.
-func (e *entry) spans() []span { return append([]span{e.span}, e.more...) }
+func (e *entry) spans() []span { return append([]span{e.span}, e.more()...) }
+
+// more are the lines that continue the property.
+func (e *entry) more() []span {
+	if e.tail == nil {
+		return nil
+	}
+	return e.tail.spans
+}
+
+// nested are the properties of a nested block; nil if it is none.
+func (e *entry) nested() []nestedEntry {
+	if e.tail == nil {
+		return nil
+	}
+	return e.tail.nested
+}
 
 // span is one line as offsets in the file, its end included.
 type span struct{ start, end int }
@@ -122,8 +143,11 @@ func (r *reader) property(text string, line int, at span) error {
 
 func (r *reader) continued(text string, line int, at span) error {
 	e := &r.entries[len(r.entries)-1]
-	e.more = append(e.more, at)
-	if e.value != "" && e.nested == nil {
+	if e.tail == nil {
+		e.tail = &tail{}
+	}
+	e.tail.spans = append(e.tail.spans, at)
+	if e.value != "" && e.tail.nested == nil {
 		r.more = append(r.more, text)
 		return nil
 	}
@@ -137,7 +161,7 @@ func (r *reader) continued(text string, line int, at span) error {
 		return r.fail(line, "the nested property has no name")
 	}
 	r.more = append(r.more, text)
-	e.nested = append(e.nested, nestedEntry{key: trim(name), value: trim(value), line: line})
+	e.tail.nested = append(e.tail.nested, nestedEntry{key: trim(name), value: trim(value), line: line})
 	return nil
 }
 

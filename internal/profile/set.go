@@ -333,11 +333,11 @@ func (p *properties) put(sec *section, e *entry) {
 	file := sec.header.File
 	p.values[e.key] = Value{Text: sec.value(e), Origin: Origin{File: file, Line: e.line}}
 	delete(p.nested, e.key)
-	if e.nested == nil {
+	if e.nested() == nil {
 		return
 	}
-	block := make(map[string]Value, len(e.nested))
-	for _, n := range e.nested {
+	block := make(map[string]Value, len(e.nested()))
+	for _, n := range e.nested() {
 		block[n.key] = Value{Text: n.value, Origin: Origin{File: file, Line: n.line}}
 	}
 	if p.nested == nil {

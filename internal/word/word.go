@@ -12,7 +12,7 @@ import (
 
 // Clean makes hostile text safe for a terminal: what has a character that does not print is quoted, as Go quotes it.
 func Clean(text string) string {
-	if strings.ContainsFunc(text, hidden) {
+	if hides(text) {
 		return strconv.Quote(text)
 	}
 	return text
@@ -21,7 +21,7 @@ func Clean(text string) string {
 // Spell makes hostile text safe for a cell of a table: what does not print is spelled out where it stands, as Go spells it
 // (\x1b for an escape), and nothing is quoted.
 func Spell(text string) string {
-	if !strings.ContainsFunc(text, hidden) {
+	if !hides(text) {
 		return text
 	}
 	var b strings.Builder
@@ -37,6 +37,17 @@ func Spell(text string) string {
 	return b.String()
 }
 
+// hides tells whether the text holds what does not print as itself. Nearly all
+// text is ASCII, where a look at each byte tells.
+func hides(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return strings.ContainsFunc(text[i:], hidden)
+		}
+	}
+	return false
+}
+
 // hidden tells what does not print as itself. U+FFFD stands for bytes that are no UTF-8, too.
 func hidden(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }
 
@@ -50,7 +61,7 @@ func Shell(text string) string { return shell(text, runtime.GOOS == "windows") }
 // On Windows double quotes are for what PowerShell and cmd.exe both take so, and the rest is in PowerShell's own.
 func shell(text string, windows bool) string {
 	switch {
-	case !windows && strings.ContainsFunc(text, hidden):
+	case !windows && hides(text):
 		return "$'" + escaped(text) + "'"
 	case windows && madeOf(plain+`\`, text), !windows && madeOf(plain+"%", text):
 		return text
