@@ -2,8 +2,10 @@ package profile
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"crossrole/internal/disk"
 )
@@ -77,21 +79,22 @@ func Load(files Files, env Env) (*Set, error) {
 }
 
 // remembered asks for each variable once: a list of thousands of chains looks
-// at the same ones for each.
+// at the same ones for each. What is known is read without a lock, and replaced
+// when there is more.
 func remembered(env Env) Env {
-	var mu sync.RWMutex
-	known := map[string]string{}
+	var mu sync.Mutex
+	var known atomic.Pointer[map[string]string]
+	known.Store(&map[string]string{})
 	return func(name string) string {
-		mu.RLock()
-		value, ok := known[name]
-		mu.RUnlock()
-		if ok {
+		if value, ok := (*known.Load())[name]; ok {
 			return value
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		known[name] = env(name)
-		return known[name]
+		more := maps.Clone(*known.Load())
+		more[name] = env(name)
+		known.Store(&more)
+		return more[name]
 	}
 }
 
