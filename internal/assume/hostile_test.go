@@ -11,6 +11,7 @@ import (
 
 	"crossrole/internal/localsts"
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // A process that prints without end is stopped at once, before it costs memory; what it printed is not told.
@@ -77,7 +78,7 @@ func TestTheLoginLineIsQuoted(t *testing.T) {
 		if err := (&Runner{}).explainSource(s, errBroken); !errors.As(err, &person) {
 			t.Fatal(err)
 		}
-		if hint := strings.Join(person.Hints(), ""); !strings.HasSuffix(hint, ` 'x$(touch /tmp/x)'\''`+"`y`'") {
+		if hint := strings.Join(person.Hints(), ""); !strings.HasSuffix(hint, " "+word.Shell(name)) {
 			t.Errorf("%q", hint)
 		}
 	}
