@@ -48,9 +48,9 @@ func LockFolder(ctx context.Context, target string) (unlock func(), err error) {
 
 // strangersWait is how long a folder's lock is waited for that any user of the
 // machine can take, for as long as they like. Our own writers hold it for
-// milliseconds: after that the edit goes on without, and that Replace sees
-// who else changed the file must do.
-var strangersWait = 5 * time.Second
+// milliseconds, so that hundreds of them are through long before: after that the
+// edit goes on without, and that Replace sees who else changed the file must do.
+var strangersWait = 20 * time.Second
 
 func lockAt(ctx context.Context, path string, options []flock.Option) (unlock func(), err error) {
 	lock := flock.New(path, options...)
