@@ -45,14 +45,7 @@ func (g *Gate) wait(ctx context.Context) error {
 	b := budgetOf(ctx)
 	b.pause()
 	defer b.resume()
-	t := time.NewTimer(left + rand.N(pause/4+1)) //nolint:gosec // spreads callers, guards nothing
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep(ctx, left+rand.N(pause/4+1)) //nolint:gosec // spreads callers, guards nothing
 }
 
 // throttled closes the gate for longer than the last time, and tells for how
