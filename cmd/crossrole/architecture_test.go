@@ -30,7 +30,7 @@ var rooms = map[string][]string{
 	"localsts":   {"policy"},
 	"output":     {"assume", "profile", "word"},
 	"policy":     {},
-	"profile":    {"disk"},
+	"profile":    {"disk", "word"},
 	"remember":   {},
 	"run":        {},
 	"word":       {}, // a leaf that every room may lean on whose text reaches a terminal

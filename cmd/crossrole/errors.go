@@ -16,6 +16,7 @@ import (
 	"crossrole/internal/each"
 	"crossrole/internal/explain"
 	"crossrole/internal/profile"
+	"crossrole/internal/word"
 )
 
 // The exit codes of crossrole: decided here, and published in --help and docs.
@@ -232,7 +233,7 @@ func alike(typed string, names []string) []string {
 		least = 1
 	}
 	for _, name := range names {
-		slips := slipsBetween(typed, name)
+		slips := word.Distance(typed, name)
 		if len(typed) > 1 && strings.HasPrefix(name, typed) {
 			slips = 1
 		}
@@ -244,28 +245,4 @@ func alike(typed string, names []string) []string {
 		}
 	}
 	return found
-}
-
-// slipsBetween counts the letters that are missing, too many, wrong, or have changed places with the next one.
-func slipsBetween(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			wrong := 1
-			if a[i] == b[j] {
-				wrong = 0
-			}
-			row[j+1] = min(last[j]+wrong, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
