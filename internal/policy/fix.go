@@ -154,8 +154,8 @@ func (f *fixer) sendable(c *Condition) (string, bool) {
 	}
 	value := c.Values[0].Text
 	if key == strings.ToLower(keyMFA) {
-		yes, _ := parseBool(value)
-		return "true", yes && f.e.who.kind == callerUser
+		// AWS sends "true": a condition that asks for it in another spelling is not content with that either.
+		return "true", f.e.who.kind == callerUser && c.holds(lookup{key: One("true")}, false)
 	}
 	if present || value == "" || strings.ContainsAny(value, "*?$") || !strings.HasPrefix(op.name, "String") {
 		return "", false
