@@ -25,10 +25,12 @@ The accounts are the profiles that a PATTERN fits (* and ? as in shells; quote
 them), narrowed by --match; or --accounts, a file of account IDs or role ARNs;
 or --org, the accounts of the organization. A pattern with * or ? stands for
 profiles with a role (role_arn or sso_role_name); one with keys of its own, as
-those that roles start from, is taken only when it is named in full. {account}, {profile} and {region} in
-the command are filled in; CROSSROLE_PROFILE and CROSSROLE_ACCOUNT are in its
-environment beside the credentials. Without a command the credentials are only
-obtained, or with --write-profiles written.
+those that roles start from, is taken only when it is named in full.
+
+{account}, {profile} and {region} in the command are filled in;
+CROSSROLE_PROFILE and CROSSROLE_ACCOUNT are in its environment beside the
+credentials. Without a command the credentials are only obtained, or with
+--write-profiles written.
 
 One MFA code serves all, and what accounts have in common is called once. An
 account that fails does not stop the others. Exit code 0: all succeeded; 1: some
